@@ -1,0 +1,54 @@
+"""The regulatory clock of a case: its deadline, its escalations and what happens when it runs out."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from datetime import timedelta
+from typing import Any, Final
+
+from domain.facts import Tolling
+from domain.messages import DeadlineSet, EscalateInput, ExpireInput, NotifyInput, Pause, SetDeadlineInput
+from orchestrators.case import Case, Due
+from orchestrators.steps import call
+
+AFTER_EXPIRY: Final = timedelta(seconds=1)
+"""The notice of an expiry follows its record."""
+CLOCK_STEPS: Final = ("escalate", "record-deemed")
+
+
+class Clock:
+    """Starts with the case; stands still while information is missing, where the policy says so."""
+
+    def __init__(self, case: Case, kind: str, claim_response: str) -> None:
+        self._case = case
+        self._kind = kind
+        self._claim_response = claim_response
+        self._pauses: tuple[Pause, ...] = ()
+        self.deadline: DeadlineSet
+
+    def start(self) -> Generator[Any, Any, None]:
+        """Compute the deadline from the time of receipt and put what follows from it on the agenda."""
+        case = self._case
+        data = SetDeadlineInput(kind=self._kind, pauses=self._pauses)
+        self.deadline = yield from call(case, "set-deadline", DeadlineSet, data)
+        case.due = self.deadline.due
+        for milestone in self.deadline.milestones:
+            if milestone.at > case.now:
+                case.plan(Due(milestone.at, "escalate", EscalateInput(percent=milestone.percent)))
+        case.plan(Due(case.due, "record-deemed", ExpireInput(policy=self.deadline.policy, due=case.due)))
+        notice = NotifyInput(event="deemed", claim_response=self._claim_response)
+        case.plan(Due(case.due + AFTER_EXPIRY, "notify-provider", notice))
+
+    def pause(self) -> None:
+        """Stand still, if the policy tolls the clock while information is missing."""
+        if self.deadline.policy.tolling is Tolling.PAUSES and self._case.due and self._case.now < self._case.due:
+            now = self._case.now
+            self._pauses = (*self._pauses, Pause(start=now, end=now))
+            self._case.agenda = [due for due in self._case.agenda if due.at <= now]
+
+    def resume(self) -> Generator[Any, Any, None]:
+        """Run on: the deadline moves by as long as the clock stood still."""
+        if self._pauses and self._pauses[-1].start == self._pauses[-1].end:
+            ended = self._pauses[-1].model_copy(update={"end": self._case.now})
+            self._pauses = (*self._pauses[:-1], ended)
+            yield from self.start()

@@ -1,0 +1,119 @@
+"""Prior authorization: from the receipt of a Da Vinci PAS request to the notice of its decision.
+
+    open-case → set-deadline → check-eligibility → assess-necessity → determine
+        → (request-information → await-information → assess-necessity …)
+        → (open-review → clinical-review → take-decision)
+        → record-decision → notify-provider → close-case
+
+Escalations, the expiry and its notice happen on the way (``orchestrators/clock.py``). An adverse outcome never comes from
+rules: they approve, ask or route to a person (42 CFR 438.210(b)(3); PAS 2.2.1, claimResponseReviewer).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+from azure.durable_functions import DurableOrchestrationContext
+
+from domain.codes import Action
+from domain.envelope import Message
+from domain.facts import DeterminationOutcome, EligibilityOutcome, FindingStatus
+from domain.messages import (
+    CaseFile,
+    CloseInput,
+    DecisionSource,
+    DetermineAnswer,
+    DetermineInput,
+    EligibilityAnswer,
+    ItemAction,
+    NecessityAnswer,
+    NotifyInput,
+    OpenReviewInput,
+    RecordDecisionInput,
+    RecordedDecision,
+)
+from orchestrators.case import Case
+from orchestrators.clock import Clock
+from orchestrators.review import ask, review
+from orchestrators.steps import call, settle
+
+WORKFLOW = "prior-authorization"
+AUTOMATIC = {
+    DeterminationOutcome.APPROVE: Action.CERTIFIED,
+    DeterminationOutcome.NOT_REQUIRED: Action.NO_ACTION_REQUIRED,
+}
+
+
+def prior_authorization(context: DurableOrchestrationContext) -> Generator[Any, Any, dict[str, Any]]:
+    """One request, one instance. Input: ``StartInput``. Output: the state and the X12 306 actions."""
+    case = Case.begin(context, WORKFLOW)
+    file = yield from call(case, "open-case", CaseFile)
+    if file.closed:
+        return {"state": file.state, "actions": []}
+    case.pin(file)
+    clock = Clock(case, "initial", file.claim_response)
+    yield from clock.start()
+    decision = yield from _decide(case, clock, file)
+    return (yield from conclude(case, decision))
+
+
+def conclude(case: Case, decision: RecordDecisionInput) -> Generator[Any, Any, dict[str, Any]]:
+    """Record the decision, tell the provider, close the case."""
+    recorded = yield from call(case, "record-decision", RecordedDecision, decision)
+    notice = NotifyInput(event="decided", claim_response=recorded.claim_response)
+    yield from settle(case)
+    yield from call(case, "notify-provider", Message, notice)
+    case.show("close-case")
+    yield from call(case, "close-case", Message, CloseInput(state="decided", timeline=tuple(case.timeline)))
+    return {"state": "decided", "actions": list(recorded.actions)}
+
+
+def _decide(case: Case, clock: Clock, file: CaseFile) -> Generator[Any, Any, RecordDecisionInput]:
+    eligible = yield from call(case, "check-eligibility", EligibilityAnswer)
+    if eligible.eligibility.outcome is EligibilityOutcome.INELIGIBLE:
+        code = eligible.eligibility.reject_code
+        return RecordDecisionInput(source=DecisionSource.RULES, reject_code=code, fired=eligible.fired)
+    necessity, determined = yield from _assess(case, eligible, informed=False)
+    informed = _only_information_is_missing(determined)
+    if informed:
+        yield from ask(case, clock, 0, _missing(necessity), file.claim_response)
+        necessity, determined = yield from _assess(case, eligible, informed=True)
+    fired = (*eligible.fired, *necessity.fired, *determined.fired)
+    outcomes = [(item.sequence, item.determination.outcome) for item in determined.items]
+    if all(outcome in AUTOMATIC for _, outcome in outcomes):
+        items = tuple(ItemAction(sequence=sequence, action=AUTOMATIC[outcome]) for sequence, outcome in outcomes)
+        return RecordDecisionInput(source=DecisionSource.RULES, items=items, fired=fired)
+    opened = OpenReviewInput(
+        round=1,
+        reasons=tuple(dict.fromkeys(item.determination.reason for item in determined.items)),
+        requirements=necessity.requirements,
+        findings=necessity.findings,
+    )
+    taken = yield from review(case, clock, opened, file.claim_response)
+    return RecordDecisionInput(source=DecisionSource.REVIEWER, items=taken.items, review=taken.task, fired=fired)
+
+
+def _assess(
+    case: Case, eligible: EligibilityAnswer, *, informed: bool
+) -> Generator[Any, Any, tuple[NecessityAnswer, DetermineAnswer]]:
+    necessity = yield from call(case, "assess-necessity", NecessityAnswer)
+    data = DetermineInput(
+        eligibility=eligible.eligibility.outcome,
+        requirements=necessity.requirements,
+        findings=necessity.findings,
+        information_requested=informed,
+    )
+    determined = yield from call(case, "determine", DetermineAnswer, data)
+    return necessity, determined
+
+
+def _only_information_is_missing(determined: DetermineAnswer) -> bool:
+    outcomes = {item.determination.outcome for item in determined.items}
+    return DeterminationOutcome.REQUEST_INFORMATION in outcomes and DeterminationOutcome.PEND not in outcomes
+
+
+def _missing(necessity: NecessityAnswer) -> tuple[str, ...]:
+    """Codes of the evidence that no criterion found."""
+    unknown = (f.evidence_code for f in necessity.findings if f.status is FindingStatus.UNKNOWN and f.evidence_code)
+    return tuple(dict.fromkeys(unknown))
