@@ -1,0 +1,53 @@
+"""What the engine asks of whoever holds the app's functions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+Kind = Literal["orchestrator", "activity", "entity"]
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """One call of one function."""
+
+    kind: Kind
+    name: str
+    """Trigger name as the app declared it."""
+    body: str
+    """JSON text: the 1.x orchestration context, the 1.x entity batch, or the activity's input."""
+    instance_id: str
+    invocation_id: str
+    traceparent: str | None = None
+    """W3C trace context of the orchestration."""
+
+
+class FunctionFailed(Exception):
+    """The function raised.
+
+    ``type``: class name of the exception; ``text``: ``str(exception)``, whole (of an orchestrator, the SDK appends its
+    state to it); ``frames``: ``file:line:function``, outermost first, no values. Of an orchestrator, type and frames are
+    those of the exception's cause, if there is one.
+    """
+
+    def __init__(self, type: str, text: str, frames: tuple[str, ...] = ()) -> None:  # noqa: A002
+        super().__init__(f"{type}: {text}")
+        self.type = type
+        self.text = text
+        self.frames = frames
+
+
+class Invoker(Protocol):
+    """Runs functions of one app: in process, or in a child process that can be killed."""
+
+    def known(self, kind: Kind) -> Mapping[str, str]:
+        """Declared names by lower-cased name (aliases included)."""
+
+    async def invoke(self, invocation: Invocation) -> str:
+        """Run to the end and return the encoded output (JSON text; ``"null"`` for None).
+
+        Raises FunctionFailed when the function raised. Any other exception means that the function was not run to its
+        end (a killed worker): the engine runs it again.
+        """

@@ -1,0 +1,56 @@
+"""Settings of a task hub, with the names that host.json gives them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Compat = Literal["azure", "fixed"]
+PER_CORE = 10
+
+
+def _per_cores() -> int:
+    return PER_CORE * (os.cpu_count() or 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HubOptions:
+    """https://learn.microsoft.com/azure/azure-functions/durable/durable-functions-bindings#host-json"""
+
+    hub_name: str = "TestHubName"
+    compat: Compat = "azure"
+    """``azure`` reproduces what Azure does, defects included; ``fixed`` opts out of the defects."""
+    default_version: str = ""
+    version_match: Literal["None", "Strict", "CurrentOrOlder"] = "CurrentOrOlder"
+    version_failure: Literal["Reject", "Fail"] = "Reject"
+    send_timer_spans: bool = False
+    """True: timers over 6 days are split by the SDK into hops of 3 days, as under the Azure Storage provider."""
+    max_orchestrators: int = 0
+    max_activities: int = 0
+    max_entities: int = 0
+    """Concurrency limits; 0 means ten times the number of cores."""
+    max_entity_batch: int = 5000
+    max_custom_status: int = 16 * 1024
+    """Bytes of UTF-16."""
+
+    def limit(self, configured: int) -> int:
+        """The limit itself, or the default of the platform."""
+        return configured or _per_cores()
+
+    @classmethod
+    def from_host_json(cls, host_json: Mapping[str, Any], compat: Compat = "azure") -> HubOptions:
+        """Read ``extensions.durableTask``; unknown keys are those of other storage providers and are ignored."""
+        task = host_json.get("extensions", {}).get("durableTask", {})
+        return cls(
+            hub_name=task.get("hubName", "TestHubName"),
+            compat=compat,
+            default_version=task.get("defaultVersion") or "",
+            version_match=task.get("versionMatchStrategy", "CurrentOrOlder"),
+            version_failure=task.get("versionFailureStrategy", "Reject"),
+            max_orchestrators=task.get("maxConcurrentOrchestratorFunctions", 0),
+            max_activities=task.get("maxConcurrentActivityFunctions", 0),
+            max_entities=task.get("maxConcurrentEntityFunctions", 0),
+            max_entity_batch=task.get("maxEntityOperationBatchSize", 5000),
+        )
