@@ -39,8 +39,11 @@ class Page:
 
 class Fhir(Protocol):
     """A FHIR R4 server. Every method raises ``Unavailable('fhir')`` when the server does not answer or answers 5xx/429,
-    ``NotFound('resource')`` on 404/410, ``Conflict('exists'|'stale')`` on 409/412 and ``Defect('fhir-refused')`` on any other 4xx.
-    No error message holds a value of a resource."""
+    ``NotFound('resource')`` on 404/410, ``Conflict('exists'|'stale')`` on 409/412 and ``Defect('fhir-refused')`` on any
+    other 4xx. No error message holds a value of a resource.
+
+    What is the same on every server, and tested by one contract suite: a PUT that changes nothing makes no version; a
+    reference may name what does not exist; two transactions that create the same resource: one wins."""
 
     async def read(self, reference: str) -> Resource:
         """The current version of ``Type/id``, or the named one of ``Type/id/_history/v``."""
@@ -59,12 +62,12 @@ class Fhir(Protocol):
         ...
 
     async def next_page(self, token: str) -> Page:
-        """The page that ``Page.next`` names."""
+        """The page that ``Page.next`` names. Raises ``Malformed`` for a token that this adapter did not make."""
         ...
 
     async def transaction(self, entries: Sequence[Entry]) -> list[Resource]:
-        """All or nothing. Returns the stored resource of each entry with ``meta.versionId`` and ``meta.lastUpdated`` set
-        (for DELETE an empty dict), in the order of ``entries``."""
+        """All or nothing. Returns the stored resource of each entry with ``meta.versionId`` and ``meta.lastUpdated``
+        set, in the order of ``entries`` (for DELETE an empty dict, for a search by GET a searchset Bundle)."""
         ...
 
     async def ready(self) -> None:

@@ -1,0 +1,185 @@
+"""A FHIR R4 server over HTTP: HAPI on one machine, Azure Health Data Services in production."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Final
+from urllib.parse import parse_qsl, urlencode
+
+import httpx
+
+from adapters.fhir.base import Entry, Page
+from adapters.fhir.bundles import batch_of_reads, included, matches, stored, transaction_bundle
+from adapters.fhir.pages import PageTokens
+from domain.errors import Conflict, Defect, NotFound, Unavailable, WorkflowError
+from domain.json import Resource
+
+TokenProvider = Callable[[], Awaitable[str]]
+"""Gives a bearer token that is still valid (SMART Backend Services, managed identity)."""
+
+_FORM: Final = {"Content-Type": "application/x-www-form-urlencoded"}
+_GONE: Final = {404, 410}
+
+
+class HttpFhir:
+    """``Fhir`` over one pooled HTTP client. It retries nothing: the callers back off in durable timers.
+
+    ``page_key`` signs page tokens; processes that answer for each other share it (default: a random one).
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        timeout: float = 30.0,
+        token: TokenProvider | None = None,
+        page_key: bytes | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._base = base_url.rstrip("/")
+        self._token = token
+        self._pages = PageTokens(page_key)
+        headers = {
+            "Accept": "application/fhir+json",
+            "Content-Type": "application/fhir+json",
+            "Prefer": "return=representation",
+        }
+        self._client = httpx.AsyncClient(timeout=timeout, headers=headers, transport=transport)
+
+    async def read(self, reference: str) -> Resource:
+        """See ``Fhir.read``."""
+        return await self._send("GET", reference)
+
+    async def read_many(self, references: Sequence[str]) -> list[Resource | None]:
+        """See ``Fhir.read_many``."""
+        if not references:
+            return []
+        answer = await self._send("POST", "", json=batch_of_reads(references))
+        return [self._read_entry(entry) for entry in answer["entry"]]
+
+    async def history(self, reference: str) -> list[Resource]:
+        """See ``Fhir.history``."""
+        versions: list[Resource] = []
+        path: str | None = f"{reference}/_history"
+        while path is not None:
+            bundle = await self._send("GET", path)
+            versions += [entry["resource"] for entry in bundle.get("entry", []) if "resource" in entry]
+            path = self._next(bundle)
+        return versions
+
+    async def search(self, resource_type: str, parameters: Mapping[str, str | Sequence[str]]) -> Page:
+        """See ``Fhir.search``."""
+        return self._page(await self._send("POST", f"{resource_type}/_search", form=parameters))
+
+    async def next_page(self, token: str) -> Page:
+        """See ``Fhir.next_page``. The parameters of the server's link are posted: none stands in a query string."""
+        path, _, query = self._pages.open(token).partition("?")
+        if not path:
+            return self._page(await self._send("GET", f"?{query}"))
+        form: dict[str, list[str]] = {}
+        for name, value in parse_qsl(query, keep_blank_values=True):
+            form.setdefault(name, []).append(value)
+        return self._page(await self._send("POST", f"{path.removesuffix('/_search')}/_search", form=form))
+
+    async def transaction(self, entries: Sequence[Entry]) -> list[Resource]:
+        """See ``Fhir.transaction``."""
+        response = await self._call("POST", "", json=transaction_bundle(self._base, entries))
+        if response.status_code in (409, 412):
+            raise await self._conflict(entries)
+        answers = self._checked(response, "transaction").json()["entry"]
+        return [stored(entry, answer) for entry, answer in zip(entries, answers, strict=True)]
+
+    async def ready(self) -> None:
+        """See ``Fhir.ready``."""
+        response = await self._call("GET", "metadata")
+        if response.status_code != 200:
+            raise Unavailable("fhir", f"GET metadata was answered with HTTP {response.status_code}")
+
+    async def aclose(self) -> None:
+        """See ``Fhir.aclose``."""
+        await self._client.aclose()
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        json: Resource | None = None,
+        form: Mapping[str, str | Sequence[str]] | None = None,
+    ) -> Resource:
+        response = await self._call(method, path, json, form)
+        resource: Resource = self._checked(response, f"{method} {path.partition('?')[0] or 'Bundle'}").json()
+        return resource
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        json: Resource | None = None,
+        form: Mapping[str, str | Sequence[str]] | None = None,
+    ) -> httpx.Response:
+        arguments: dict[str, Any] = {"json": json} if form is None else {"content": urlencode(form, doseq=True)}
+        headers = {} if form is None else dict(_FORM)
+        if self._token is not None:
+            headers["Authorization"] = f"Bearer {await self._token()}"
+        separator = "/" if path and not path.startswith("?") else ""
+        try:
+            return await self._client.request(
+                method, f"{self._base}{separator}{path}", headers=headers, follow_redirects=False, **arguments
+            )
+        except httpx.TransportError as error:
+            raise Unavailable("fhir", f"the FHIR server does not answer ({type(error).__name__})") from None
+
+    def _checked(self, response: httpx.Response, what: str) -> httpx.Response:
+        status = response.status_code
+        if response.is_success:
+            return response
+        if status >= 500 or status == 429:
+            raise Unavailable("fhir", f"{what} was answered with HTTP {status}")
+        if status in _GONE:
+            raise NotFound("resource", f"{what}: no such resource")
+        if status in (409, 412):
+            raise Conflict("stale", f"{what}: changed meanwhile")
+        raise Defect("fhir-refused", f"{what} was answered with HTTP {status} ({_issue_codes(response)})")
+
+    async def _conflict(self, entries: Sequence[Entry]) -> WorkflowError:
+        """409 and 412 mean either condition, so look which one did not hold."""
+        creations = [entry.url for entry in entries if entry.if_none_exist]
+        if any(await self.read_many(creations)):
+            return Conflict("exists", "a resource that shall be created exists")
+        return Conflict("stale", "a resource changed meanwhile; read it again")
+
+    def _read_entry(self, entry: Resource) -> Resource | None:
+        status = int(entry["response"]["status"][:3])
+        if status in _GONE:
+            return None
+        if status == 200:
+            resource: Resource = entry["resource"]
+            return resource
+        kind = Unavailable("fhir") if status >= 500 or status == 429 else Defect("fhir-refused")
+        raise type(kind)(kind.code, f"a read of a batch was answered with HTTP {status}")
+
+    def _page(self, bundle: Resource) -> Page:
+        path = self._next(bundle)
+        token = None if path is None else self._pages.seal(path)
+        return Page(matches(bundle), included(bundle), bundle.get("total"), token)
+
+    def _next(self, bundle: Resource) -> str | None:
+        """The next link, relative to the base. A link that leaves the base is refused: it is never followed."""
+        url = next((link["url"] for link in bundle.get("link", []) if link.get("relation") == "next"), None)
+        if url is None:
+            return None
+        path = str(url).removeprefix(self._base)
+        if not str(url).startswith(self._base) or not path.startswith(("/", "?")):
+            raise Defect("fhir-refused", "the server's paging link leaves its base URL")
+        return path.removeprefix("/")
+
+
+def _issue_codes(response: httpx.Response) -> str:
+    """The codes of an OperationOutcome; its texts quote values and stay out of errors."""
+    try:
+        issues = response.json().get("issue", [])
+        codes = {str(issue.get("code")) for issue in issues}
+        return ", ".join(sorted(code for code in codes if re.fullmatch("[a-z-]{1,30}", code))) or "no issue code"
+    except (ValueError, AttributeError):
+        return "no OperationOutcome"
