@@ -35,6 +35,29 @@ TASK_CODE: Final = ENGINE + "task-code"
 CASE_STATE: Final = ENGINE + "case-state"
 LINE_OF_BUSINESS: Final = ENGINE + "line-of-business"
 URGENCY: Final = ENGINE + "urgency"
+PAS_TOPIC: Final = "http://hl7.org/fhir/us/davinci-pas/SubscriptionTopic/PASSubscriptionTopic"
+PAS_CODES: Final = "http://hl7.org/fhir/us/davinci-pas/CodeSystem/PASTempCodes"
+X12_REPORT_TYPE: Final = "https://codesystem.x12.org/005010/755"
+ISSUE_TYPE: Final = "http://hl7.org/fhir/issue-type"
+RELATED_CLAIM: Final = "http://terminology.hl7.org/CodeSystem/ex-relatedclaimrelationship"
+IDENTIFIER_TYPE: Final = "http://terminology.hl7.org/CodeSystem/v2-0203"
+USPS: Final = "https://www.usps.com/"
+
+TASK_INPUT: Final = ENGINE + "task-input"
+"""Code system of Task.input.type and Task.output.type; the codes stand in :class:`TaskInput`."""
+ROUTING_REASON: Final = ENGINE + "routing-reason"
+DENIAL_REASON: Final = ENGINE + "denial-reason"
+PARKED: Final = ENGINE + "parked"
+"""Code system of Task.statusReason of a parked case: why it waits for an operator."""
+ORGANIZATION: Final = ENGINE + "organization"
+"""Identifier system of the organizations that principals belong to (claim ``organization``)."""
+PRINCIPAL: Final = ENGINE + "principal"
+"""Identifier system of a principal: the value is its id, never its name."""
+SUBMITTED_REFERENCE: Final = ENGINE + "submitted-reference"
+"""Identifier system of a reference of a submitted resource that resolves nowhere, kept as it was written."""
+FINDING: Final = ENGINE + "criterion"
+PLAN_ZONE: Final = ENGINE + "time-zone"
+"""Extension of the insurer's Organization: IANA time zone in which the plan counts days (``valueCode``)."""
 
 
 class Action:
@@ -46,3 +69,26 @@ class Action:
     MODIFIED: Final = "A6"
     CANCELLED: Final = "C"
     NO_ACTION_REQUIRED: Final = "NA"
+
+
+class TaskCode:
+    """Codes of ``TASK_CODE``."""
+
+    PRIOR_AUTHORIZATION: Final = "prior-authorization"
+    """The case record."""
+    CLINICAL_REVIEW: Final = "clinical-review"
+    APPEAL_REVIEW: Final = "appeal-review"
+
+
+class RejectReason:
+    """X12 901 reject reason codes that the engine gives. Eligibility codes are given by the rules."""
+
+    MEMBER_NOT_FOUND: Final = "75"
+    INPUT: Final = "33"
+
+
+class FollowUp:
+    """X12 889 follow-up action codes."""
+
+    CORRECT: Final = "C"
+    DO_NOT_RESUBMIT: Final = "N"
