@@ -1,7 +1,7 @@
 """What crosses between an orchestrator and an activity: plain JSON, references and codes only.
 
-An expected refusal comes back as data. Only two things are raised, both without values: ``unavailable:<code>`` (try again
-later) and ``defect:<code>`` (ours). See design.md, *Activity envelope* and *Calls and waits*.
+An expected refusal comes back as data. Only two things are raised, both without values: ``unavailable:<code>`` (try
+again later) and ``defect:<code>`` (ours). See design.md, *Activity envelope* and *Calls and waits*.
 """
 
 from __future__ import annotations

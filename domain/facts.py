@@ -1,7 +1,7 @@
 """What goes to the rules and what comes back: the contract between the workflow and ``rules/rulesets``.
 
-Facts are codes, dates and numbers. Every field that can be absent is ``None`` when absent, and the rules treat ``None`` as
-unknown: it never approves and never denies.
+Facts are codes, dates and numbers. Every field that can be absent is ``None`` when absent, and the rules treat ``None``
+as unknown: it never approves and never denies.
 """
 
 from __future__ import annotations

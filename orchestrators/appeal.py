@@ -1,6 +1,7 @@
 """An appeal of an adverse decision: a person who did not decide before looks again.
 
-open-case → set-deadline → open-review → clinical-review → take-decision → record-decision → notify-provider → close-case
+open-case → set-deadline → open-review → clinical-review → take-decision → record-decision → notify-provider
+    → close-case
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 * ``call`` runs an activity; an unavailable dependency backs off in durable timers, then parks the case for an operator.
 * ``wait`` waits for events until an instant, in hops of at most five days, with new tasks each round: no task that was
   already yielded ever enters a later ``task_any`` (on Azure what follows it would never be scheduled).
-* ``watch`` is ``wait`` that keeps the case's agenda: escalations and the expiry happen while the case waits or is parked.
+* ``watch`` is ``wait`` that keeps the agenda: escalations and the expiry happen while the case waits or is parked.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def watch(
 
 
 def _attend(case: Case) -> Generator[Any, Any, None]:
-    """Do what is due. Never parks: the case may be parked already, so an unavailable dependency is tried again later."""
+    """Do what is due. Never parks (the case may be parked already): what is unavailable is tried again later."""
     due = case.agenda.pop(0)
     case.show(due.step)
     try:

@@ -1,0 +1,66 @@
+"""The adapters of this process: built from the settings at first use, or given by a test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from adapters.fhir.base import Fhir
+from adapters.notifications.base import Notifier
+from adapters.rules.base import Rules
+from settings import Settings, settings
+
+
+def utc_now() -> datetime:
+    """The system's time, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Connections:
+    """The outside world as triggers and activities see it."""
+
+    fhir: Fhir
+    rules: Rules
+    notifier: Notifier
+    settings: Settings
+    now: Callable[[], datetime] = utc_now
+    """The time at which something comes in. Steps of a workflow take theirs from the envelope."""
+
+
+_current: Connections | None = None
+
+
+def connections() -> Connections:
+    """The connections of this process."""
+    global _current
+    if _current is None:
+        _current = connect(settings())
+    return _current
+
+
+def connect(values: Settings) -> Connections:
+    """Connections to the servers that the settings name. Nothing is called yet."""
+    from adapters.fhir.http import HttpFhir
+    from adapters.notifications.http import HttpNotifier
+    from adapters.rules.http import HttpRules
+
+    return Connections(
+        fhir=HttpFhir(str(values.fhir_url), timeout=values.timeout_seconds),
+        rules=HttpRules(str(values.rules_url), timeout=values.timeout_seconds),
+        notifier=HttpNotifier(values.allowed_hosts, timeout=values.timeout_seconds),
+        settings=values,
+    )
+
+
+@contextmanager
+def use(given: Connections) -> Iterator[Connections]:
+    """Run with ``given`` instead, for tests."""
+    global _current
+    before, _current = _current, given
+    try:
+        yield given
+    finally:
+        _current = before

@@ -1,0 +1,73 @@
+"""Every app setting: its name in the environment, type, default and meaning. Checked once, all errors at once."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Final
+from zoneinfo import available_timezones
+
+from pydantic import AnyHttpUrl, Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from domain.facts import LineOfBusiness
+
+PREFIX: Final = "WORKFLOW_"
+
+
+class SettingsError(Exception):
+    """Settings are missing or wrong; the message lists each with what to write."""
+
+
+class Settings(BaseSettings):
+    """App settings, read from environment variables of the prefix ``WORKFLOW_``."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+
+    fhir_url: AnyHttpUrl = AnyHttpUrl("http://127.0.0.1:18480/fhir")
+    """Base of the FHIR R4 server."""
+    rules_url: AnyHttpUrl = AnyHttpUrl("http://127.0.0.1:18080")
+    """Base of the rules service."""
+    timeout_seconds: float = Field(default=20.0, gt=0, le=120)
+    """How long one call to the FHIR server or to the rules service may take."""
+    hook_hosts: str = "127.0.0.1"
+    """Comma-separated hosts (``host`` or ``host:port``) that notifications may be sent to."""
+    payer_organization: str = "payer"
+    """Id of the payer's own Organization on the FHIR server."""
+    plan_zone: str = "America/New_York"
+    """IANA time zone in which the plan counts days."""
+    plan_state: str = Field(default="NY", pattern=r"^[A-Z]{2}$")
+    """USPS code of the plan's state: picks state rules and the holiday calendar."""
+    default_line_of_business: LineOfBusiness = LineOfBusiness.COMMERCIAL
+    """Whose clock runs for a request whose member is not found."""
+    answer_seconds: float = Field(default=12.0, ge=0, le=15)
+    """How long ``$submit`` waits for a decision before it answers that the request is pended (PAS: 15 s)."""
+    max_body_bytes: int = Field(default=10_000_000, ge=1_000)
+    """Largest request body."""
+    max_entries: int = Field(default=500, ge=1)
+    """Most entries of a Bundle."""
+    max_depth: int = Field(default=40, ge=5)
+    """Deepest nesting of a JSON body."""
+    sweep_grace_seconds: float = Field(default=30.0, ge=0)
+    """How old a stored request or decision must be before the sweep takes its durable half for lost."""
+
+    @field_validator("plan_zone")
+    @classmethod
+    def _zone_exists(cls, zone: str) -> str:
+        if zone not in available_timezones():
+            raise ValueError("is no IANA time zone, for example America/New_York")
+        return zone
+
+    @property
+    def allowed_hosts(self) -> frozenset[str]:
+        """``hook_hosts`` as a set."""
+        return frozenset(host.strip() for host in self.hook_hosts.split(",") if host.strip())
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process. Raises ``SettingsError`` that names every wrong one."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        lines = [f"  {PREFIX}{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]
+        raise SettingsError("These settings are wrong; correct them and start again:\n" + "\n".join(lines)) from None

@@ -1,0 +1,128 @@
+"""What every HTTP door does around its handler: sign-in, role, limits, errors as OperationOutcome or problem+json."""
+
+from __future__ import annotations
+
+import json
+import logging
+import traceback
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Final
+
+import azure.durable_functions as df
+import azure.functions as func
+
+from adapters.connections import Connections, connections
+from domain.errors import Defect, TooLarge, Unauthenticated, WorkflowError
+from domain.json import Json
+from domain.operation_outcome import operation_outcome
+from domain.principal import Principal, Role, principal
+from domain.problem_json import problem
+from triggers.instances import Instances
+
+LOG: Final = logging.getLogger("workflow.triggers")
+FHIR_JSON: Final = "application/fhir+json"
+ANONYMOUS: Final = func.AuthLevel.ANONYMOUS
+WITH_KEY: Final = func.AuthLevel.FUNCTION
+
+
+class Dialect(Enum):
+    """How a door answers, errors included."""
+
+    FHIR = "fhir"
+    API = "api"
+    PAGE = "page"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request with all that its handler may use."""
+
+    request: func.HttpRequest
+    who: Principal
+    to: Connections
+    instances: Instances
+
+    @property
+    def body(self) -> bytes:
+        """The body. Raises ``TooLarge('body')`` over the limit."""
+        body: bytes = self.request.get_body() or b""
+        if len(body) > self.to.settings.max_body_bytes:
+            raise TooLarge("body", f"send at most {self.to.settings.max_body_bytes} bytes")
+        return body
+
+    def part(self, name: str) -> str:
+        """A route parameter."""
+        return str(self.request.route_params[name])
+
+
+Handler = Callable[[Call], Awaitable[func.HttpResponse]]
+
+
+def door(
+    blueprint: df.Blueprint,
+    route: str,
+    method: str,
+    *,
+    roles: tuple[Role, ...],
+    dialect: Dialect = Dialect.API,
+    auth: func.AuthLevel = ANONYMOUS,
+) -> Callable[[Handler], Handler]:
+    """Register the decorated handler as an HTTP function that only ``roles`` may call."""
+
+    def register(handler: Handler) -> Handler:
+        async def serve(req: func.HttpRequest, client: Any) -> func.HttpResponse:
+            try:
+                who = principal(req.headers)
+                who.require(*roles)
+                to = connections()
+                return await handler(Call(req, who, to, Instances(client)))
+            except Unauthenticated as error:
+                return _sign_in(req) if dialect is Dialect.PAGE else _failed(error, dialect)
+            except WorkflowError as error:
+                return _failed(error, dialect)
+            except Exception as error:
+                return _failed(_defect(error, handler.__name__), dialect)
+
+        serve.__name__ = serve.__qualname__ = handler.__name__
+        serve.__doc__ = handler.__doc__
+        bound = blueprint.durable_client_input(client_name="client")(serve)
+        blueprint.route(route=route, methods=[method], auth_level=auth)(bound)
+        return handler
+
+    return register
+
+
+def answer(body: Json, status: int = 200, headers: Mapping[str, str] | None = None) -> func.HttpResponse:
+    """A JSON answer."""
+    return _respond(body, status, "application/json", headers)
+
+
+def fhir(body: Json, status: int = 200, headers: Mapping[str, str] | None = None) -> func.HttpResponse:
+    """A FHIR answer."""
+    return _respond(body, status, FHIR_JSON, headers)
+
+
+def _respond(body: Json, status: int, kind: str, headers: Mapping[str, str] | None = None) -> func.HttpResponse:
+    everything = {"Cache-Control": "no-store", **(headers or {})}
+    return func.HttpResponse(json.dumps(body), status_code=status, mimetype=kind, headers=everything)
+
+
+def _failed(error: WorkflowError, dialect: Dialect) -> func.HttpResponse:
+    headers = {"Retry-After": "10"} if error.status == 503 else None
+    if dialect is Dialect.FHIR:
+        return _respond(operation_outcome(error), error.status, FHIR_JSON, headers)
+    return _respond(problem(error), error.status, "application/problem+json", headers)
+
+
+def _defect(error: Exception, name: str) -> Defect:
+    """Type and frames are logged, values never are."""
+    frames = [f"{f.filename.rsplit('/', 1)[-1]}:{f.lineno}:{f.name}" for f in traceback.extract_tb(error.__traceback__)]
+    LOG.error("%s failed with %s at %s", name, type(error).__name__, " < ".join(reversed(frames[-6:])))
+    return Defect("internal", f"{name} failed; the log has the place")
+
+
+def _sign_in(request: func.HttpRequest) -> func.HttpResponse:
+    path = "/" + request.url.split("://", 1)[-1].partition("/")[2].split("?", 1)[0]
+    return func.HttpResponse(status_code=302, headers={"Location": f"/.auth/login/dev?post_login_redirect_uri={path}"})

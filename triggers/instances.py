@@ -1,0 +1,144 @@
+"""Durable instances as the triggers need them: start once, raise, look. A thin face of the SDK's client."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import azure.durable_functions as df
+
+from domain.errors import Defect, NotFound, Unavailable
+
+RUNNING: Final = frozenset({"Running", "Pending", "Suspended", "ContinuedAsNew"})
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where an instance stands."""
+
+    id: str
+    name: str
+    runtime: str
+    """The Durable runtime status, for example ``Running``."""
+    custom: dict[str, Any]
+    created: datetime | None = None
+
+    @property
+    def open(self) -> bool:
+        """Whether it still runs."""
+        return self.runtime in RUNNING
+
+    @property
+    def step(self) -> str:
+        """The BPMN element at which it stands."""
+        return str(self.custom.get("step") or "")
+
+    @property
+    def waiting_for(self) -> str | None:
+        """``reviewer``, ``provider``, ``operator`` or nothing."""
+        return self.custom.get("waitingFor")
+
+    @property
+    def parked(self) -> bool:
+        """Whether an operator must act: a dependency stayed away, or a defect stopped it."""
+        return (self.open and self.waiting_for == "operator") or self.runtime == "Failed"
+
+    @property
+    def resume_event(self) -> str | None:
+        """The event that resumes a parked instance."""
+        detail = self.custom.get("detail") or ""
+        return detail.split(" ", 1)[1] if self.waiting_for == "operator" and " " in detail else None
+
+
+class Instances:
+    """The task hub as this request sees it."""
+
+    def __init__(self, client: df.DurableOrchestrationClient) -> None:
+        self._client = client
+
+    async def start(self, workflow: str, instance_id: str, record: str, trace: str | None = None) -> bool:
+        """Start the instance unless one of that id exists, in whatever state. Says whether it was started.
+
+        Durable would rerun a *completed* instance; the guard of the first activity makes such a race harmless.
+        """
+        if await self.find(instance_id) is not None:
+            return False
+        data = {"record": record, **({"trace": trace} if trace else {})}
+        try:
+            await self._client.start_new(workflow, instance_id=instance_id, client_input=data)
+        except Exception as error:
+            if await self.find(instance_id) is not None:
+                return False
+            raise Unavailable("durable", "the task hub did not take the start") from error
+        return True
+
+    async def find(self, instance_id: str) -> Standing | None:
+        """Where the instance stands, or ``None``."""
+        status = await self._client.get_status(instance_id)
+        return _standing(status) if status and status.instance_id else None
+
+    async def list(self, prefix: str | None = None, states: frozenset[str] = RUNNING) -> list[Standing]:
+        """All instances in ``states`` whose id starts with ``prefix``."""
+        wanted = [df.OrchestrationRuntimeStatus(state) for state in sorted(states)]
+        found = await self._client.get_status_by(runtime_status=wanted)
+        standings = [_standing(status) for status in found]
+        return [s for s in standings if not s.id.startswith("@") and (prefix is None or s.id.startswith(prefix))]
+
+    async def raise_event(self, instance_id: str, event: str, data: dict[str, Any]) -> None:
+        """Raise an event. An instance that has ended takes none, which is no error: the record is the truth."""
+        try:
+            await self._client.raise_event(instance_id, event, data)
+        except Exception as error:
+            standing = await self.find(instance_id)
+            if standing is None:
+                raise NotFound("instance", "no instance of this case runs; the sweep starts it") from error
+            if standing.open:
+                raise Unavailable("durable", "the task hub did not take the event") from error
+
+    async def signal(self, entity: str, key: str, operation: str, data: Any) -> None:
+        """Signal an entity."""
+        await self._client.signal_entity(df.EntityId(entity, key), operation, data)
+
+    async def entity(self, entity: str, key: str) -> Any:
+        """An entity's state, or ``None``."""
+        response = await self._client.read_entity_state(df.EntityId(entity, key))
+        state = response.entity_state if response.entity_exists else None
+        return json.loads(state) if isinstance(state, str) else state
+
+    async def resume(self, standing: Standing) -> None:
+        """Let a parked instance go on: its event when it waits, a rewind when a defect stopped it."""
+        if standing.resume_event:
+            await self.raise_event(standing.id, standing.resume_event, {})
+        elif standing.runtime == "Failed":
+            await self._client.rewind(standing.id, "resumed by an operator")
+        else:
+            raise Defect("not-parked")
+
+    async def until_answerable(self, instance_id: str, seconds: float) -> Standing | None:
+        """Where the instance stands once it waits for somebody or is decided, or after ``seconds``."""
+        delay, waited = 0.025, 0.0
+        while True:
+            standing = await self.find(instance_id)
+            if standing and (not standing.open or standing.waiting_for or standing.step in DECIDED):
+                return standing
+            if waited >= seconds:
+                return standing
+            await asyncio.sleep(delay)
+            waited, delay = waited + delay, min(delay * 2, 0.4)
+
+
+DECIDED: Final = frozenset({"notify-provider", "close-case"})
+"""Steps that come after the decision was recorded."""
+
+
+def _standing(status: Any) -> Standing:
+    return Standing(
+        id=status.instance_id,
+        name=status.name or "",
+        runtime=status.runtime_status.value if status.runtime_status else "",
+        custom=status.custom_status if isinstance(status.custom_status, dict) else {},
+        created=status.created_time,
+    )
