@@ -12,6 +12,7 @@ import httpx
 from adapters.fhir.base import Entry, Page
 from adapters.fhir.bundles import batch_of_reads, included, matches, stored, transaction_bundle
 from adapters.fhir.pages import PageTokens
+from adapters.fhir.references import is_literal, parse
 from domain.errors import Conflict, Defect, NotFound, Unavailable, WorkflowError
 from domain.json import Resource
 
@@ -49,19 +50,22 @@ class HttpFhir:
 
     async def read(self, reference: str) -> Resource:
         """See ``Fhir.read``."""
+        parse(reference)
         return await self._send("GET", reference)
 
     async def read_many(self, references: Sequence[str]) -> list[Resource | None]:
         """See ``Fhir.read_many``."""
-        if not references:
-            return []
-        answer = await self._send("POST", "", json=batch_of_reads(references))
-        return [self._read_entry(entry) for entry in answer["entry"]]
+        literal = [reference for reference in references if is_literal(reference)]
+        if not literal:
+            return [None] * len(references)
+        answer = await self._send("POST", "", json=batch_of_reads(literal))
+        found = dict(zip(literal, map(_read_entry, answer["entry"]), strict=True))
+        return [found.get(reference) for reference in references]
 
     async def history(self, reference: str) -> list[Resource]:
         """See ``Fhir.history``."""
         versions: list[Resource] = []
-        path: str | None = f"{reference}/_history"
+        path: str | None = f"{parse(reference).current}/_history"
         while path is not None:
             bundle = await self._send("GET", path)
             versions += [entry["resource"] for entry in bundle.get("entry", []) if "resource" in entry]
@@ -134,7 +138,7 @@ class HttpFhir:
         status = response.status_code
         if response.is_success:
             return response
-        if status >= 500 or status == 429:
+        if _is_passing(status):
             raise Unavailable("fhir", f"{what} was answered with HTTP {status}")
         if status in _GONE:
             raise NotFound("resource", f"{what}: no such resource")
@@ -148,16 +152,6 @@ class HttpFhir:
         if any(await self.read_many(creations)):
             return Conflict("exists", "a resource that shall be created exists")
         return Conflict("stale", "a resource changed meanwhile; read it again")
-
-    def _read_entry(self, entry: Resource) -> Resource | None:
-        status = int(entry["response"]["status"][:3])
-        if status in _GONE:
-            return None
-        if status == 200:
-            resource: Resource = entry["resource"]
-            return resource
-        kind = Unavailable("fhir") if status >= 500 or status == 429 else Defect("fhir-refused")
-        raise type(kind)(kind.code, f"a read of a batch was answered with HTTP {status}")
 
     def _page(self, bundle: Resource) -> Page:
         path = self._next(bundle)
@@ -173,6 +167,23 @@ class HttpFhir:
         if not str(url).startswith(self._base) or not path.startswith(("/", "?")):
             raise Defect("fhir-refused", "the server's paging link leaves its base URL")
         return path.removeprefix("/")
+
+
+def _read_entry(entry: Resource) -> Resource | None:
+    """What a batch answered to one read."""
+    status = int(entry["response"]["status"][:3])
+    if status in _GONE:
+        return None
+    if status == 200:
+        resource: Resource = entry["resource"]
+        return resource
+    text = f"a read of a batch was answered with HTTP {status}"
+    raise Unavailable("fhir", text) if _is_passing(status) else Defect("fhir-refused", text)
+
+
+def _is_passing(status: int) -> bool:
+    """Whether a failure may be gone at the next try."""
+    return status >= 500 or status == 429
 
 
 def _issue_codes(response: httpx.Response) -> str:
