@@ -49,7 +49,15 @@ def _of_mode(bundle: Resource, mode: str) -> tuple[Resource, ...]:
     return tuple(e["resource"] for e in entries if e.get("search", {}).get("mode", "match") == mode)
 
 
+def check(entry: Entry) -> None:
+    """Raise ``Defect('fhir-refused')`` unless the resource of a PUT is the one that its URL names."""
+    resource = entry.resource or {}
+    if entry.method == "PUT" and entry.url != f"{resource.get('resourceType')}/{resource.get('id')}":
+        raise Defect("fhir-refused", "type and id of the resource differ from the URL")
+
+
 def _entry(base: str, entry: Entry) -> Resource:
+    check(entry)
     request: dict[str, Any] = {"method": entry.method, "url": entry.url}
     if entry.if_none_exist:
         request["ifNoneMatch"] = "*"

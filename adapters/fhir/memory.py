@@ -15,6 +15,7 @@ from uuid import uuid4
 
 from adapters.fhir import matching
 from adapters.fhir.base import Entry, Page
+from adapters.fhir.bundles import check
 from adapters.fhir.references import parse
 from domain.errors import Conflict, Defect, Malformed, NotFound, Problem
 from domain.json import Resource
@@ -111,7 +112,8 @@ class MemoryFhir:
             raise Defect("fhir-refused", f"{entry.method} without a resource")
         if entry.method == "POST":
             return self._write(f"{entry.url}/{uuid4()}", entry.resource)
-        self._check(entry)
+        check(entry)
+        self._check_version(entry)
         return self._write(entry.url, entry.resource)
 
     def _get(self, url: str) -> Resource:
@@ -125,7 +127,7 @@ class MemoryFhir:
         found = [{"resource": resource, "search": {"mode": "match"}} for resource in page.matches]
         return {"resourceType": "Bundle", "type": "searchset", "entry": found}
 
-    def _check(self, entry: Entry) -> None:
+    def _check_version(self, entry: Entry) -> None:
         versions = self._store.get(parse(entry.url).current, [])
         exists = bool(versions) and versions[-1] is not None
         if entry.if_none_exist and exists:
@@ -135,8 +137,8 @@ class MemoryFhir:
 
     def _write(self, key: str, resource: Resource) -> Resource:
         resource_type, resource_id = key.split("/")
-        if resource.get("resourceType") != resource_type or resource.get("id", resource_id) != resource_id:
-            raise Defect("fhir-refused", "type and id of the resource differ from the URL")
+        if resource.get("resourceType") != resource_type:
+            raise Defect("fhir-refused", "the type of the resource differs from the URL")
         versions = self._store.setdefault(key, [])
         if versions and versions[-1] is not None and _content(versions[-1]) == _content(resource):
             return versions[-1]

@@ -40,7 +40,7 @@ def put(resource: Resource, if_match: str | None = None) -> Entry:
 
 
 async def ids(fhir: Fhir, resource_type: str, **parameters: str | list[str]) -> list[str]:
-    named = {name.replace("__", ":").replace("_", "-"): value for name, value in parameters.items()}
+    named = {name if name.startswith("_") else name.replace("_", "-"): value for name, value in parameters.items()}
     return [r["id"] for r in (await fhir.search(resource_type, named)).matches]
 
 
