@@ -67,6 +67,9 @@ class SetDeadlineInput(Message):
 
     kind: str
     """``initial`` or ``appeal``."""
+    received_at: datetime
+    line_of_business: LineOfBusiness
+    urgency: Urgency
     pauses: tuple[Pause, ...] = ()
 
 

@@ -28,7 +28,7 @@ def appeal(context: DurableOrchestrationContext) -> Generator[Any, Any, dict[str
     if file.closed:
         return {"state": file.state, "actions": []}
     case.pin(file)
-    clock = Clock(case, "appeal", file.claim_response)
+    clock = Clock(case, "appeal", file)
     yield from clock.start()
     opened = OpenReviewInput(round=1, reasons=("appeal",), excluded_reviewers=file.excluded_reviewers, queue="appeals")
     taken = yield from review(case, clock, opened, file.claim_response)

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from domain.facts import Tolling
-from domain.messages import DeadlineSet, EscalateInput, ExpireInput, NotifyInput, Pause, SetDeadlineInput
+from domain.messages import CaseFile, DeadlineSet, EscalateInput, ExpireInput, NotifyInput, Pause, SetDeadlineInput
 from orchestrators.case import Case, Due
 from orchestrators.steps import call
 
@@ -19,24 +19,30 @@ CLOCK_STEPS: Final = ("escalate", "record-deemed")
 class Clock:
     """Starts with the case; stands still while information is missing, where the policy says so."""
 
-    def __init__(self, case: Case, kind: str, claim_response: str) -> None:
+    def __init__(self, case: Case, kind: str, file: CaseFile) -> None:
         self._case = case
         self._kind = kind
-        self._claim_response = claim_response
+        self._file = file
         self._pauses: tuple[Pause, ...] = ()
         self.deadline: DeadlineSet
 
     def start(self) -> Generator[Any, Any, None]:
         """Compute the deadline from the time of receipt and put what follows from it on the agenda."""
         case = self._case
-        data = SetDeadlineInput(kind=self._kind, pauses=self._pauses)
+        data = SetDeadlineInput(
+            kind=self._kind,
+            received_at=self._file.received_at,
+            line_of_business=self._file.line_of_business,
+            urgency=self._file.urgency,
+            pauses=self._pauses,
+        )
         self.deadline = yield from call(case, "set-deadline", DeadlineSet, data)
         case.due = self.deadline.due
         for milestone in self.deadline.milestones:
             if milestone.at > case.now:
                 case.plan(Due(milestone.at, "escalate", EscalateInput(percent=milestone.percent)))
         case.plan(Due(case.due, "record-deemed", ExpireInput(policy=self.deadline.policy, due=case.due)))
-        notice = NotifyInput(event="deemed", claim_response=self._claim_response)
+        notice = NotifyInput(event="deemed", claim_response=self._file.claim_response)
         case.plan(Due(case.due + AFTER_EXPIRY, "notify-provider", notice))
 
     def pause(self) -> None:

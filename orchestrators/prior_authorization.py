@@ -52,7 +52,7 @@ def prior_authorization(context: DurableOrchestrationContext) -> Generator[Any, 
     if file.closed:
         return {"state": file.state, "actions": []}
     case.pin(file)
-    clock = Clock(case, "initial", file.claim_response)
+    clock = Clock(case, "initial", file)
     yield from clock.start()
     decision = yield from _decide(case, clock, file)
     return (yield from conclude(case, decision))

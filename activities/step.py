@@ -1,0 +1,98 @@
+"""What every activity does around its verb: decode, trace, one transaction with its audit, map errors, encode.
+
+An activity's file holds only its verb. It is idempotent: every resource that it writes has an id made of the case and the
+step, so a second run writes what the first one wrote.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import traceback
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
+
+from opentelemetry import trace
+from pydantic import ValidationError
+
+from adapters.connections import Connections, connections
+from adapters.fhir.unit import UnitOfWork
+from domain.envelope import Answer, Envelope, Failure, Message, failure
+from domain.errors import Defect, Unavailable, WorkflowError
+
+LOG: Final = logging.getLogger("workflow.activities")
+TRACER: Final = trace.get_tracer("workflow.activities")
+D = TypeVar("D", bound=Message)
+
+
+@dataclass(frozen=True, slots=True)
+class Work(Generic[D]):
+    """One call of an activity."""
+
+    envelope: Envelope
+    data: D
+    to: Connections
+    unit: UnitOfWork
+    """Reads and writes of this call; written in one transaction, with one AuditEvent, when the verb returns."""
+
+    @property
+    def case(self) -> str:
+        """The case's instance id."""
+        return self.envelope.case.id
+
+
+Verb = Callable[[Work[D]], Awaitable[Message]]
+Activity = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
+
+
+def step(data: type[D]) -> Callable[[Verb[D]], Activity]:
+    """Make an activity of a verb that takes ``data``."""
+
+    def wrap(verb: Verb[D]) -> Activity:
+        async def run(envelope: dict[str, Any]) -> dict[str, Any]:
+            with TRACER.start_as_current_span(verb.__name__, record_exception=False) as span:
+                try:
+                    work = _decode(envelope, data)
+                    span.set_attributes({"case.id": work.case, "step.id": work.envelope.step.id})
+                    return await _perform(work, verb)
+                except Exception as error:
+                    raise _failure(error, verb.__name__) from None
+
+        run.__name__ = run.__qualname__ = verb.__name__
+        run.__doc__ = verb.__doc__
+        return run
+
+    return wrap
+
+
+def _decode(raw: dict[str, Any], data: type[D]) -> Work[D]:
+    envelope = Envelope.model_validate(raw)
+    to = connections()
+    unit = UnitOfWork.of(to.fhir, envelope)
+    return Work(envelope, data.model_validate(envelope.data), to, unit)
+
+
+async def _perform(work: Work[D], verb: Verb[D]) -> dict[str, Any]:
+    result = await verb(work)
+    accessed = await work.unit.finish()
+    return Answer(data=result.model_dump(mode="json"), accessed=accessed).model_dump(mode="json")
+
+
+def _failure(error: Exception, name: str) -> Failure:
+    """What may enter history: a code. The log gets type and frames of what was not expected, never a value."""
+    if isinstance(error, WorkflowError):
+        if not isinstance(error, Unavailable):
+            _log(error, name, error.code)
+        return failure(error)
+    if isinstance(error, ValidationError):
+        places = sorted({".".join(map(str, e["loc"])) for e in error.errors(include_input=False, include_url=False)})
+        _log(error, name, ",".join(places))
+        return failure(Defect("invalid-data"))
+    _log(error, name, "unexpected")
+    return failure(Defect(re.sub(r"(?<!^)(?=[A-Z])", "-", type(error).__name__).lower()))
+
+
+def _log(error: Exception, name: str, what: str) -> None:
+    frames = [f"{f.filename.rsplit('/', 1)[-1]}:{f.lineno}:{f.name}" for f in traceback.extract_tb(error.__traceback__)]
+    LOG.error("%s: %s (%s) at %s", name, type(error).__name__, what, " < ".join(reversed(frames[-6:])))
