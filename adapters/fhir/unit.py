@@ -1,0 +1,126 @@
+"""A unit of work: what one step reads, and everything that it writes in one transaction with its AuditEvent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from types import TracebackType
+from typing import Self
+
+from adapters.fhir.audit import SYSTEM, Occasion, audit_event
+from adapters.fhir.base import Entry, Fhir, Page
+from domain.case import resource_id
+from domain.fhir_write import Write
+from domain.json import Resource
+
+
+class Unit:
+    """Reads through, collects writes, and commits when its block ends without an exception.
+
+    A block that wrote nothing commits nothing: ``accessed`` then names what it read, for the next writing step to audit
+    (unless ``audit_reads`` asks for an AuditEvent of the reads alone). An exception discards the writes.
+    """
+
+    def __init__(
+        self, fhir: Fhir, occasion: Occasion, n: int | None, accessed: Sequence[str], audit_reads: bool
+    ) -> None:
+        self._fhir = fhir
+        self._occasion = occasion
+        self._n = n
+        self._audit_reads = audit_reads
+        self._accessed = dict.fromkeys(accessed)
+        self._writes: list[Write] = []
+        self.stored: tuple[Resource, ...] = ()
+        """After the block: the stored resource of each write, in order, with its version."""
+
+    @property
+    def accessed(self) -> tuple[str, ...]:
+        """References that were read and that no AuditEvent names yet."""
+        return tuple(self._accessed)
+
+    async def read(self, reference: str) -> Resource:
+        """``Fhir.read``, remembered."""
+        return self._seen(await self._fhir.read(reference))
+
+    async def read_many(self, references: Sequence[str]) -> list[Resource | None]:
+        """``Fhir.read_many``, remembered."""
+        found = await self._fhir.read_many(references)
+        return [resource and self._seen(resource) for resource in found]
+
+    async def search(self, resource_type: str, parameters: Mapping[str, str | Sequence[str]]) -> Page:
+        """``Fhir.search``, remembered."""
+        return self._page(await self._fhir.search(resource_type, parameters))
+
+    async def next_page(self, token: str) -> Page:
+        """``Fhir.next_page``, remembered."""
+        return self._page(await self._fhir.next_page(token))
+
+    def put(self, write: Write) -> None:
+        """Write with the transaction of this unit."""
+        self._writes.append(write)
+
+    def create(self, resource: Resource) -> None:
+        """Write a resource that must not exist; the transaction fails with ``Conflict('exists')`` when it does."""
+        self.put(Write(resource))
+
+    def update(self, resource: Resource, if_match: str | None = None) -> None:
+        """Write a version, if ``if_match`` is current; else the transaction fails with ``Conflict('stale')``."""
+        self.put(Write(resource, if_none_exist=False, if_match=if_match))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if error is None and (self._writes or (self._audit_reads and self._accessed)):
+            await self._commit()
+
+    async def _commit(self) -> None:
+        entries = [
+            Entry("PUT", write.url, write.resource, if_none_exist=write.if_none_exist, if_match=write.if_match)
+            for write in self._writes
+        ]
+        self.stored = tuple((await self._fhir.transaction([*entries, self._audit()]))[: len(entries)])
+        self._accessed.clear()
+
+    def _audit(self) -> Entry:
+        """By number of step it is a PUT: a step that runs again rewrites its own AuditEvent and adds none."""
+        created = [write.url for write in self._writes if write.if_none_exist]
+        updated = [write.url for write in self._writes if not write.if_none_exist]
+        event = audit_event(self._occasion, list(self._accessed), created, updated)
+        if self._n is None:
+            return Entry("POST", "AuditEvent", event)
+        event_id = resource_id(self._occasion.case, f"audit/{self._occasion.step}/{self._n}")
+        return Entry("PUT", f"AuditEvent/{event_id}", {**event, "id": event_id})
+
+    def _page(self, page: Page) -> Page:
+        for resource in (*page.matches, *page.included):
+            self._seen(resource)
+        return page
+
+    def _seen(self, resource: Resource) -> Resource:
+        version = resource["meta"]["versionId"]
+        self._accessed[f"{resource['resourceType']}/{resource['id']}/_history/{version}"] = None
+        return resource
+
+
+def unit(
+    fhir: Fhir,
+    *,
+    case: str,
+    step: str,
+    recorded: datetime,
+    actor: str = SYSTEM,
+    role: str = SYSTEM,
+    n: int | None = None,
+    accessed: Sequence[str] = (),
+    audit_reads: bool = False,
+) -> Unit:
+    """A unit of work for ``step`` of ``case``.
+
+    ``recorded`` is the caller's time (an activity passes the envelope's, so that a retry writes the same). ``n`` is the
+    number of the step in its case: with it the AuditEvent has an id of its own and is written once, without it every
+    commit adds one. ``accessed`` are references that earlier steps read and nobody audited.
+    """
+    return Unit(fhir, Occasion(actor, role, case, step, recorded), n, accessed, audit_reads)
