@@ -30,8 +30,8 @@ class Occasion:
 
     actor: str
     """Id of the principal, or ``system``."""
-    role: str
-    """The role that it acted in, a value of ``domain.principal.Role``, or ``system``."""
+    role: str | None
+    """The role that it acted in, a value of ``domain.principal.Role``; ``None`` when the step does not know."""
     case: str
     step: str
     recorded: datetime
@@ -60,12 +60,13 @@ def _agents(occasion: Occasion) -> list[Resource]:
     engine = {"type": _APPLICATION, "who": _ENGINE_ID, "requestor": occasion.actor == SYSTEM}
     if occasion.actor == SYSTEM:
         return [engine]
-    user = {
+    user: Resource = {
         "type": _USER,
-        "role": [{"coding": [{"system": ROLE, "code": occasion.role}]}],
         "who": {"identifier": {"system": PRINCIPAL, "value": occasion.actor}},
         "requestor": True,
     }
+    if occasion.role is not None:
+        user["role"] = [{"coding": [{"system": ROLE, "code": occasion.role}]}]
     return [user, engine]
 
 

@@ -10,19 +10,28 @@ from typing import Self
 from adapters.fhir.audit import SYSTEM, Occasion, audit_event
 from adapters.fhir.base import Entry, Fhir, Page
 from domain.case import resource_id
+from domain.envelope import Envelope
 from domain.fhir_write import Write
 from domain.json import Resource
 
 
-class Unit:
-    """Reads through, collects writes, and commits when its block ends without an exception.
+class UnitOfWork:
+    """Reads through, collects writes, and commits them all with one AuditEvent.
 
-    A block that wrote nothing commits nothing: ``accessed`` then names what it read, for the next writing step to audit
-    (unless ``audit_reads`` asks for an AuditEvent of the reads alone). An exception discards the writes.
+    ``commit`` writes at once and ``stored`` then holds the versions; ``finish``, or the end of an ``async with`` block,
+    commits what is left. Without a write nothing is committed: ``accessed`` then names what was read, for the next
+    writing step to audit (unless ``audit_reads`` asks for an AuditEvent of the reads alone). A block that ends with an
+    exception discards its writes.
     """
 
     def __init__(
-        self, fhir: Fhir, occasion: Occasion, n: int | None, accessed: Sequence[str], audit_reads: bool
+        self,
+        fhir: Fhir,
+        occasion: Occasion,
+        *,
+        n: int | None = None,
+        accessed: Sequence[str] = (),
+        audit_reads: bool = False,
     ) -> None:
         self._fhir = fhir
         self._occasion = occasion
@@ -30,8 +39,15 @@ class Unit:
         self._audit_reads = audit_reads
         self._accessed = dict.fromkeys(accessed)
         self._writes: list[Write] = []
+        self._commits = 0
         self.stored: tuple[Resource, ...] = ()
-        """After the block: the stored resource of each write, in order, with its version."""
+        """The stored resource of each write of the last commit, in order, with its version."""
+
+    @classmethod
+    def of(cls, fhir: Fhir, envelope: Envelope) -> Self:
+        """The unit of work of an activity: a retry writes what the first try wrote."""
+        occasion = Occasion(envelope.actor, None, envelope.case.id, envelope.step.id, envelope.at)
+        return cls(fhir, occasion, n=envelope.step.n, accessed=envelope.accessed)
 
     @property
     def accessed(self) -> tuple[str, ...]:
@@ -47,7 +63,16 @@ class Unit:
         found = await self._fhir.read_many(references)
         return [resource and self._seen(resource) for resource in found]
 
-    async def search(self, resource_type: str, parameters: Mapping[str, str | Sequence[str]]) -> Page:
+    async def search(self, resource_type: str, parameters: Mapping[str, str | Sequence[str]]) -> tuple[Resource, ...]:
+        """Every match, from all pages, remembered."""
+        page = await self.search_page(resource_type, parameters)
+        found = page.matches
+        while page.next is not None:
+            page = await self.next_page(page.next)
+            found += page.matches
+        return found
+
+    async def search_page(self, resource_type: str, parameters: Mapping[str, str | Sequence[str]]) -> Page:
         """``Fhir.search``, remembered."""
         return self._page(await self._fhir.search(resource_type, parameters))
 
@@ -67,22 +92,32 @@ class Unit:
         """Write a version, if ``if_match`` is current; else the transaction fails with ``Conflict('stale')``."""
         self.put(Write(resource, if_none_exist=False, if_match=if_match))
 
+    async def finish(self) -> tuple[str, ...]:
+        """Commit what is left; returns what was read and is not audited."""
+        if self._writes or (self._audit_reads and self._accessed):
+            await self.commit()
+        return self.accessed
+
+    async def commit(self) -> tuple[Resource, ...]:
+        """Write everything collected so far in one transaction; returns ``stored``."""
+        entries = [
+            Entry("PUT", write.url, write.resource, if_none_exist=write.if_none_exist, if_match=write.if_match)
+            for write in self._writes
+        ]
+        self.stored = tuple((await self._fhir.transaction([*entries, self._audit()]))[: len(entries)])
+        self._commits += 1
+        self._accessed.clear()
+        self._writes.clear()
+        return self.stored
+
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if error is None and (self._writes or (self._audit_reads and self._accessed)):
-            await self._commit()
-
-    async def _commit(self) -> None:
-        entries = [
-            Entry("PUT", write.url, write.resource, if_none_exist=write.if_none_exist, if_match=write.if_match)
-            for write in self._writes
-        ]
-        self.stored = tuple((await self._fhir.transaction([*entries, self._audit()]))[: len(entries)])
-        self._accessed.clear()
+        if error is None:
+            await self.finish()
 
     def _audit(self) -> Entry:
         """By number of step it is a PUT: a step that runs again rewrites its own AuditEvent and adds none."""
@@ -91,7 +126,7 @@ class Unit:
         event = audit_event(self._occasion, list(self._accessed), created, updated)
         if self._n is None:
             return Entry("POST", "AuditEvent", event)
-        event_id = resource_id(self._occasion.case, f"audit/{self._occasion.step}/{self._n}")
+        event_id = resource_id(self._occasion.case, f"audit/{self._occasion.step}/{self._n}/{self._commits}")
         return Entry("PUT", f"AuditEvent/{event_id}", {**event, "id": event_id})
 
     def _page(self, page: Page) -> Page:
@@ -112,15 +147,16 @@ def unit(
     step: str,
     recorded: datetime,
     actor: str = SYSTEM,
-    role: str = SYSTEM,
+    role: str | None = None,
     n: int | None = None,
     accessed: Sequence[str] = (),
     audit_reads: bool = False,
-) -> Unit:
-    """A unit of work for ``step`` of ``case``.
+) -> UnitOfWork:
+    """The unit of work of ``step`` of ``case`` outside of an activity.
 
-    ``recorded`` is the caller's time (an activity passes the envelope's, so that a retry writes the same). ``n`` is the
-    number of the step in its case: with it the AuditEvent has an id of its own and is written once, without it every
-    commit adds one. ``accessed`` are references that earlier steps read and nobody audited.
+    ``recorded`` is the caller's time. ``n`` is the number of the step in its case: with it the AuditEvent has an id of its
+    own and is written once, without it every commit adds one. ``accessed`` are references that earlier steps read and
+    nobody audited.
     """
-    return Unit(fhir, Occasion(actor, role, case, step, recorded), n, accessed, audit_reads)
+    occasion = Occasion(actor, role, case, step, recorded)
+    return UnitOfWork(fhir, occasion, n=n, accessed=accessed, audit_reads=audit_reads)

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from adapters.fhir.memory import MemoryFhir
-from adapters.fhir.unit import Unit, unit
+from adapters.fhir.unit import UnitOfWork, unit
+from domain.envelope import CaseRef, Envelope, StepRef
 from domain.errors import Conflict
 from domain.json import Resource
 
@@ -21,7 +22,7 @@ def patient(resource_id: str, **fields: object) -> Resource:
     return {"resourceType": "Patient", "id": resource_id, **fields}
 
 
-def step(fhir: MemoryFhir, **options: Any) -> Unit:
+def step(fhir: MemoryFhir, **options: Any) -> UnitOfWork:
     return unit(fhir, case=CASE, step="intake", recorded=RECORDED, **options)
 
 
@@ -123,3 +124,30 @@ async def test_a_numbered_step_that_runs_again_is_audited_once() -> None:
     async with step(fhir, n=4) as work:
         work.update(patient("a", active=False))
     assert [e["meta"]["versionId"] for e in await audits(fhir)] == ["1", "1"]
+
+
+async def test_an_activity_may_commit_before_it_ends() -> None:
+    fhir = MemoryFhir()
+    envelope = Envelope(
+        case=CaseRef(id=CASE, workflow="prior-authorization", version="1", record="Task/1"),
+        step=StepRef(id="open-case", n=1),
+        at=RECORDED,
+        accessed=("Claim/9/_history/1",),
+    )
+    for _ in range(2):
+        work = UnitOfWork.of(fhir, envelope)
+        for active in (True, False):
+            work.update(patient("a", active=active))
+            [stored] = await work.commit()
+        assert await work.finish() == ()
+    assert stored["active"] is False
+    assert len(await audits(fhir)) == 2
+
+
+async def test_a_search_takes_every_page() -> None:
+    fhir = MemoryFhir()
+    async with step(fhir) as work:
+        for name in "abcde":
+            work.create(patient(name))
+    found = await step(fhir).search("Patient", {"_count": "2"})
+    assert sorted(r["id"] for r in found) == list("abcde")

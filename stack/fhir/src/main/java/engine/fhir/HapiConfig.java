@@ -54,6 +54,7 @@ class HapiConfig {
         settings.setAllowExternalReferences(true);
         settings.setEnforceReferentialIntegrityOnWrite(false);
         settings.setEnforceReferentialIntegrityOnDelete(false);
+        settings.setEnforceReferenceTargetTypes(false);
         settings.setAutoCreatePlaceholderReferenceTargets(false);
         settings.setBundleTypesAllowedForStorage(Set.of("collection", "document", "message"));
         // Ids are ours (uuid5) or the server's (random): never numbers that could clash.
