@@ -154,9 +154,9 @@ def unit(
 ) -> UnitOfWork:
     """The unit of work of ``step`` of ``case`` outside of an activity.
 
-    ``recorded`` is the caller's time. ``n`` is the number of the step in its case: with it the AuditEvent has an id of its
-    own and is written once, without it every commit adds one. ``accessed`` are references that earlier steps read and
-    nobody audited.
+    ``recorded`` is the caller's time. ``n`` is the number of the step in its case: with it the AuditEvent has an id of
+    its own and is written once, without it every commit adds one. ``accessed`` are references that earlier steps read
+    and nobody audited.
     """
     occasion = Occasion(actor, role, case, step, recorded)
     return UnitOfWork(fhir, occasion, n=n, accessed=accessed, audit_reads=audit_reads)
