@@ -17,10 +17,10 @@ import java.util.stream.Collectors;
 import org.kie.api.io.Resource;
 import org.kie.dmn.api.core.DMNContext;
 import org.kie.dmn.api.core.DMNDecisionResult;
-import org.kie.dmn.api.core.DMNMessage;
 import org.kie.dmn.api.core.DMNModel;
 import org.kie.dmn.api.core.DMNResult;
 import org.kie.dmn.api.core.DMNRuntime;
+import org.kie.dmn.api.core.DMNType;
 import org.kie.dmn.api.core.ast.DecisionNode;
 import org.kie.dmn.api.core.event.AfterEvaluateDecisionTableEvent;
 import org.kie.dmn.core.api.event.DefaultDMNRuntimeEventListener;
@@ -84,13 +84,14 @@ final class DmnRules {
     Judgement judge(String modelName, JsonNode inputs, Deadline deadline) {
         DMNModel model = model(modelName);
         DMNContext context = runtime.newContext();
-        inputs(model, inputs).forEach(context::set);
+        Map<String, Object> bound = inputs(model, inputs);
+        bound.forEach(context::set);
         fired.get().clear();
         try {
             DMNResult result = runtime.evaluateAll(model, context);
             deadline.check();
             ObjectNode results = json.createObjectNode();
-            for (DMNDecisionResult decision : result.getDecisionResults()) results.set(decision.getDecisionName(), value(decision));
+            for (DMNDecisionResult decision : result.getDecisionResults()) results.set(decision.getDecisionName(), value(decision, bound));
             return new Judgement(results, List.copyOf(fired.get()));
         } finally {
             fired.remove();
@@ -110,16 +111,24 @@ final class DmnRules {
         Map<String, Object> inputs = new LinkedHashMap<>();
         given.fields().forEachRemaining(field -> {
             if (!known.contains(field.getKey())) throw Refusal.facts(FactTypes.clean(field.getKey()), "is not an input; known: " + known);
-            inputs.put(field.getKey(), json.convertValue(field.getValue(), Object.class));
+            Object value = json.convertValue(field.getValue(), Object.class);
+            DMNType type = model.getInputs().stream().filter(input -> input.getName().equals(field.getKey())).findFirst().orElseThrow().getType();
+            if (value != null && !type.isAssignableValue(value)) throw Refusal.facts(field.getKey(), "is not " + describe(type));
+            inputs.put(field.getKey(), value);
         });
         for (String name : known) if (!inputs.containsKey(name)) throw Refusal.facts(name, "is missing; send null when it is absent");
         return inputs;
     }
 
-    private JsonNode value(DMNDecisionResult decision) {
-        if (decision.getEvaluationStatus() != DMNDecisionResult.DecisionEvaluationStatus.SUCCEEDED || decision.getResult() == null)
-            throw Refusal.facts(decision.getDecisionName(), "has no answer: " + decision.getMessages().stream()
-                    .map(DMNMessage::getMessageType).map(Enum::name).distinct().collect(Collectors.joining(", ")));
-        return json.valueToTree(decision.getResult());
+    private static String describe(DMNType type) {
+        String base = type.getBaseType() == null ? type.getName() : type.getBaseType().getName();
+        return "a " + base + (type.getAllowedValues().isEmpty() ? "" : " out of " + type.getAllowedValues());
+    }
+
+    private JsonNode value(DMNDecisionResult decision, Map<String, Object> inputs) {
+        if (decision.getEvaluationStatus() == DMNDecisionResult.DecisionEvaluationStatus.SUCCEEDED && decision.getResult() != null)
+            return json.valueToTree(decision.getResult());
+        List<String> absent = inputs.entrySet().stream().filter(input -> input.getValue() == null).map(Map.Entry::getKey).toList();
+        throw Refusal.facts(decision.getDecisionName(), "no row answers these inputs" + (absent.isEmpty() ? "" : "; null: " + absent));
     }
 }

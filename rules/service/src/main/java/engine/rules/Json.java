@@ -1,5 +1,6 @@
 package engine.rules;
 
+import com.fasterxml.jackson.core.StreamWriteFeature;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JavaType;
 import com.fasterxml.jackson.databind.MapperFeature;
@@ -19,6 +20,7 @@ final class Json {
         return JsonMapper.builder()
                 .addModule(new JavaTimeModule())
                 .typeFactory(TypeFactory.defaultInstance().withCache(new LRUMap<Object, JavaType>(16, 256)))
+                .enable(StreamWriteFeature.WRITE_BIGDECIMAL_AS_PLAIN) // FEEL's 180 is 1.8E+2
                 .enable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
                 .disable(DeserializationFeature.ACCEPT_FLOAT_AS_INT)
                 .disable(MapperFeature.ALLOW_COERCION_OF_SCALARS)

@@ -46,14 +46,13 @@ final class Ruleset implements AutoCloseable {
         return rules;
     }
 
-    /** Judges {@code {"facts": {...}}} or {@code {"dmn": {...}, "model": "..."}}. */
+    /** Judges {@code {"facts": {...}}} or {@code {"dmn": {...}, "model": "..."}}; a package of DMN alone takes its inputs as facts too. */
     Judgement judge(JsonNode request, Deadline deadline) {
-        if (request.has("dmn")) {
-            if (dmn == null) throw Refusal.facts("dmn", "the ruleset has no DMN model; send facts");
-            return dmn.judge(request.path("model").textValue(), request.get("dmn"), deadline);
-        }
-        if (drl == null) throw Refusal.facts("facts", "the ruleset has no DRL rules; send dmn");
-        return drl.judge(request.get("facts"), deadline);
+        boolean asInputs = request.has("dmn") || drl == null;
+        if (!asInputs) return drl.judge(request.get("facts"), deadline);
+        if (dmn == null) throw Refusal.facts("dmn", "the ruleset has no DMN model; send facts");
+        JsonNode inputs = request.has("dmn") ? request.get("dmn") : request.get("facts");
+        return dmn.judge(request.path("model").textValue(), inputs, deadline);
     }
 
     @Override
