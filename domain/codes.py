@@ -34,6 +34,7 @@ CONTENT_HASH: Final = ENGINE + "content-hash"
 TASK_CODE: Final = ENGINE + "task-code"
 CASE_STATE: Final = ENGINE + "case-state"
 LINE_OF_BUSINESS: Final = ENGINE + "line-of-business"
+"""Code system of Coverage.type on the payer's own Coverage, and of the case's input."""
 URGENCY: Final = ENGINE + "urgency"
 PAS_TOPIC: Final = "http://hl7.org/fhir/us/davinci-pas/SubscriptionTopic/PASSubscriptionTopic"
 PAS_CODES: Final = "http://hl7.org/fhir/us/davinci-pas/CodeSystem/PASTempCodes"
@@ -44,7 +45,7 @@ IDENTIFIER_TYPE: Final = "http://terminology.hl7.org/CodeSystem/v2-0203"
 USPS: Final = "https://www.usps.com/"
 
 TASK_INPUT: Final = ENGINE + "task-input"
-"""Code system of Task.input.type and Task.output.type; the codes stand in :class:`TaskInput`."""
+"""Code system of Task.input.type and Task.output.type; the codes stand in :mod:`domain.cases`."""
 ROUTING_REASON: Final = ENGINE + "routing-reason"
 DENIAL_REASON: Final = ENGINE + "denial-reason"
 PARKED: Final = ENGINE + "parked"
@@ -56,8 +57,6 @@ PRINCIPAL: Final = ENGINE + "principal"
 SUBMITTED_REFERENCE: Final = ENGINE + "submitted-reference"
 """Identifier system of a reference of a submitted resource that resolves nowhere, kept as it was written."""
 FINDING: Final = ENGINE + "criterion"
-PLAN_ZONE: Final = ENGINE + "time-zone"
-"""Extension of the insurer's Organization: IANA time zone in which the plan counts days (``valueCode``)."""
 
 
 class Action:
@@ -76,6 +75,8 @@ class TaskCode:
 
     PRIOR_AUTHORIZATION: Final = "prior-authorization"
     """The case record."""
+    APPEAL: Final = "appeal"
+    """The record of an appeal."""
     CLINICAL_REVIEW: Final = "clinical-review"
     APPEAL_REVIEW: Final = "appeal-review"
 

@@ -59,6 +59,8 @@ class MemberMatch(Facts):
     birth_date_agrees: bool | None = None
     """Submitted against recorded birth date; ``None`` when either is absent."""
     deceased: bool | None = None
+    deceased_on: date | None = None
+    """Patient.deceasedDateTime, when it is recorded."""
 
 
 class CoverageFact(Facts):

@@ -11,6 +11,9 @@ from domain.json import Json, Resource
 Resolve = Callable[[str], Resource | None]
 """Finds the resource that a reference names, or ``None``."""
 
+Rename = Callable[[str], Resource]
+"""What stands in a Reference instead of a literal reference."""
+
 
 def concept(system: str, code: str) -> Resource:
     """A CodeableConcept with one coding and no display."""
@@ -47,9 +50,14 @@ def reference(element: Json) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
+def name(resource: Resource) -> str:
+    """``Type/id``."""
+    return f"{resource['resourceType']}/{resource['id']}"
+
+
 def refer(resource: Resource) -> Resource:
     """A Reference to ``resource``."""
-    return {"reference": f"{resource['resourceType']}/{resource['id']}"}
+    return {"reference": name(resource)}
 
 
 def identifier(resource: Json, system: str) -> str | None:
@@ -87,3 +95,18 @@ def walk(element: Json, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
     elif isinstance(element, list):
         for index, value in enumerate(element):
             yield from walk(value, f"{path}[{index}]")
+
+
+def renamed(element: Json, rename: Rename) -> Json:
+    """A deep copy of ``element`` in which ``rename(reference)`` takes the place of each literal ``reference`` (its keys
+    are merged into the Reference). References to contained resources (``#id``) stay."""
+    if isinstance(element, list):
+        return [renamed(each, rename) for each in element]
+    if not isinstance(element, dict):
+        return element
+    copy: dict[str, Any] = {key: renamed(value, rename) for key, value in element.items()}
+    written = reference(element)
+    if written is None or written.startswith("#"):
+        return copy
+    del copy["reference"]
+    return {**rename(written), **copy}

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 from pydantic import BaseModel, ConfigDict
 
 from domain import fhir
-from domain.case import Identifier
+from domain.case import Identifier, resource_id
 from domain.errors import Malformed, Problem, TooLarge
 from domain.json import Json, Resource
 from domain.pas.structure import structural_problems
@@ -82,7 +82,7 @@ def parse_bundle(body: bytes, limits: Limits, check: Check) -> Submission:
         raise Malformed([*_bundle_problems(bundle), missing])
     if len(entries) > limits.entries:
         raise TooLarge("entries", f"Send at most {limits.entries} entries in a Bundle.")
-    index, problems = _index(entries)
+    index, problems = entry_index(entries)
     unresolved = list(_unresolved(entries, index))
     problems = [
         *_bundle_problems(bundle),
@@ -201,7 +201,14 @@ def _entry_problems(entries: list[Json]) -> Iterator[Problem]:
             yield from structural_problems(entry["resource"], f"{path}.resource")
 
 
-def _index(entries: list[Json]) -> tuple[dict[str, int], list[Problem]]:
+def stored_name(case: str, index: int, resource: Resource) -> str:
+    """``Type/id`` under which ``case`` stores its copy of the resource in entry ``index`` of the request."""
+    kind = resource["resourceType"]
+    return f"{kind}/{resource_id(case, 'claim' if index == 0 else f'{kind}:{index}')}"
+
+
+def entry_index(entries: list[Json]) -> tuple[dict[str, int], list[Problem]]:
+    """How references find entries: fullUrl and ``Type/id`` -> position; and a problem for each name given twice."""
     index: dict[str, int] = {}
     problems = []
     for position, entry in enumerate(entries):
