@@ -59,6 +59,9 @@ class MemberMatch(Facts):
     birth_date_agrees: bool | None = None
     """Submitted against recorded birth date; ``None`` when either is absent."""
     deceased: bool | None = None
+    """``None``: no death is on record."""
+    deceased_on: date | None = None
+    """Date of death on record; a death without a date is looked at by a person."""
     deceased_on: date | None = None
     """Patient.deceasedDateTime, when it is recorded."""
 

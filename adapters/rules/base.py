@@ -16,7 +16,7 @@ class FiredRule(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     id: str
-    """Stable id: the DRL rule's ``@id``, or ``<decision>-<row>`` of a DMN table."""
+    """Stable id: the DRL rule's ``@id``, the id column of a decision table, or the row's id of a DMN table."""
     text: str
     """One sentence that a provider can read."""
 
@@ -35,8 +35,11 @@ class Evaluation(BaseModel):
 
 
 class Rules(Protocol):
-    """The rules service. Methods raise ``Unavailable('rules')`` when it does not answer or answers 5xx,
-    ``NotFound('ruleset')`` for an unknown ruleset or version, ``Defect('rules-refused')`` for facts that it refuses (422)."""
+    """The rules service.
+
+    Methods raise ``Unavailable('rules')`` when it does not answer or answers 5xx, ``NotFound('ruleset')`` for an unknown
+    ruleset or version, ``Defect('rules-refused')`` for facts that it refuses (422).
+    """
 
     async def current(self) -> dict[str, str]:
         """The version of each ruleset that new cases take: name -> version."""
