@@ -61,9 +61,7 @@ class MemberMatch(Facts):
     deceased: bool | None = None
     """``None``: no death is on record."""
     deceased_on: date | None = None
-    """Date of death on record; a death without a date is looked at by a person."""
-    deceased_on: date | None = None
-    """Patient.deceasedDateTime, when it is recorded."""
+    """Patient.deceasedDateTime, when it is recorded; a death without a date is looked at by a person."""
 
 
 class CoverageFact(Facts):

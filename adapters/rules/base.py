@@ -37,8 +37,8 @@ class Evaluation(BaseModel):
 class Rules(Protocol):
     """The rules service.
 
-    Methods raise ``Unavailable('rules')`` when it does not answer or answers 5xx, ``NotFound('ruleset')`` for an unknown
-    ruleset or version, ``Defect('rules-refused')`` for facts that it refuses (422).
+    Methods raise ``Unavailable('rules')`` when it does not answer or answers 5xx, ``NotFound('ruleset')`` for an
+    unknown ruleset or version, ``Defect('rules-refused')`` for facts that it refuses (422).
     """
 
     async def current(self) -> dict[str, str]:
