@@ -5,6 +5,7 @@ The Task is what a case is found by (identifier, business status, requester, due
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
@@ -63,6 +64,7 @@ _VALUES: Final = {
 _EVIDENCE: Final = "evidence"
 _EXCLUDED: Final = "excluded-reviewer"
 _RESPONSE: Final = "claim-response"
+_STEP: Final = "step"
 
 
 class CaseRecord(BaseModel):
@@ -222,3 +224,16 @@ def _inputs(record: CaseRecord) -> list[Resource]:
 def _typed(one: Resource) -> tuple[str | None, Json]:
     value = next((value for key, value in one.items() if key.startswith("value")), None)
     return fhir.code(one["type"], TASK_INPUT), fhir.reference(value) or value
+
+
+def with_timeline(task: Resource, steps: Sequence[tuple[str, datetime]]) -> Resource:
+    """``task`` with the way that its case went: ``step@instant`` an output, in order."""
+    kept = [one for one in task.get("output", []) if _typed(one)[0] != _STEP]
+    way = [{"type": fhir.concept(TASK_INPUT, _STEP), "valueString": f"{step}@{fhir.instant(at)}"} for step, at in steps]
+    return {**task, "output": [*kept, *way]}
+
+
+def timeline(task: Resource) -> list[tuple[str, datetime]]:
+    """The way that ``with_timeline`` wrote."""
+    ways = (str(value).split("@", 1) for code, value in map(_typed, task.get("output", [])) if code == _STEP)
+    return [(step, datetime.fromisoformat(at)) for step, at in ways]

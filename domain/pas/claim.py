@@ -103,7 +103,7 @@ def evidence_facts(resources: Iterable[Resource]) -> tuple[EvidenceFact, ...]:
 def _item(item: Resource, claim: Resource, diagnoses: dict[int, tuple[str, ...]]) -> Item:
     system, code = _service(item.get("productOrService"))
     wanted = item.get("diagnosisSequence") or list(diagnoses)
-    start, end = _serviced(item)
+    start, end = serviced(item)
     if start is None:
         start, end = _claim_dates(claim)
     quantity = (item.get("quantity") or {}).get("value")
@@ -136,7 +136,8 @@ def _diagnoses(claim: Resource, resolve: Resolve | None) -> dict[int, tuple[str,
     return found
 
 
-def _serviced(element: Resource) -> tuple[date | None, date | None]:
+def serviced(element: Resource) -> tuple[date | None, date | None]:
+    """First and last date of ``serviced[x]`` of an item."""
     period = element.get("servicedPeriod") or {}
     return (
         fhir.full_date(element.get("servicedDate") or period.get("start")),

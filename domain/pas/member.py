@@ -41,8 +41,8 @@ def payer_match(
 ) -> PayerMatch:
     """The match of a member id from the payer's Coverages that carry it (``member_token``) and their beneficiaries.
 
-    ``on`` is the first service date or the date of receipt: a coverage in force then is preferred. ``birth_date`` is the
-    submitted one. ``insurer``: ``Organization/<id>`` of the payer.
+    ``on`` is the first service date or the date of receipt: a coverage in force then is preferred. ``birth_date`` is
+    the submitted one. ``insurer``: ``Organization/<id>`` of the payer.
     """
     if len(patients) != 1:
         return PayerMatch(matches=len(patients), insurer=insurer)

@@ -28,8 +28,7 @@ def claim_problems(claim: Resource, resolve: Resolve) -> Iterator[Problem]:
         yield Problem(path=f"{_CLAIM}.use", text="The use of the Claim must be 'preauthorization'.", code="value")
     if not any(isinstance(i.get("value"), str) for i in _dicts(claim.get("identifier"))):
         yield _required("identifier", "Identify the Claim, with a value.")
-    for element, types in _PARTIES.items():
-        yield from _party(claim.get(element), f"{_CLAIM}.{element}", types, resolve)
+    yield from party_problems(claim, resolve)
     yield from _insurance(claim, resolve)
     # A cancellation of the whole request needs no items (PAS 2.2.1, cancel).
     if not _dicts(claim.get("item")) and certification_type(claim) != "3":
@@ -43,6 +42,12 @@ def claim_problems(claim: Resource, resolve: Resolve) -> Iterator[Problem]:
         yield from _dates(info, f"{_CLAIM}.supportingInfo[{index}]", "timing")
 
 
+def party_problems(claim: Resource, resolve: Resolve) -> Iterator[Problem]:
+    """Patient, insurer and provider: who must be named, in a request and in an inquiry."""
+    for element, types in _PARTIES.items():
+        yield from _party(claim.get(element), f"{_CLAIM}.{element}", types, resolve)
+
+
 def _required(element: str, text: str) -> Problem:
     return Problem(path=f"{_CLAIM}.{element}", text=text, code="required")
 
@@ -50,12 +55,12 @@ def _required(element: str, text: str) -> Problem:
 def _party(element: Json, path: str, types: tuple[str, ...], resolve: Resolve) -> Iterator[Problem]:
     name = fhir.reference(element)
     if name is None:
-        yield Problem(path=path, text=f"Refer to a {' or '.join(types)} of this Bundle.", code="required")
+        yield Problem(path=path, text=f"Refer to an entry of type {' or '.join(types)}.", code="required")
         return
     # A reference that resolves nowhere is told once, with all others.
     target = resolve(name)
     if target is not None and target.get("resourceType") not in types:
-        yield Problem(path=path, text=f"This must refer to a {' or '.join(types)}.", code="value")
+        yield Problem(path=path, text=f"This must refer to an entry of type {' or '.join(types)}.", code="value")
 
 
 def _insurance(claim: Resource, resolve: Resolve) -> Iterator[Problem]:

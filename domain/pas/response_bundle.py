@@ -10,9 +10,13 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from domain import fhir
+from domain.case import Identifier
 from domain.codes import PAS
 from domain.json import Resource
 from domain.pas.bundle import entry_index, stored_name
+
+RESPONSE = "profile-pas-response-bundle"
+INQUIRY = "profile-pas-inquiry-response-bundle"
 
 
 def response_bundle(
@@ -22,12 +26,13 @@ def response_bundle(
     base: str,
     at: datetime,
     others: Sequence[Resource] = (),
-    profile: str = "profile-pas-response-bundle",
+    inquiry: Identifier | None = None,
 ) -> Resource:
     """The Bundle that answers with the stored ``response`` of ``case``.
 
     ``submitted``: the request's Bundle as stored; ``base``: our FHIR base URL without a slash at the end; ``at``: UTC
-    instant of the answer; ``others``: stored resources of ours that the response refers to (CommunicationRequests).
+    instant of the answer; ``others``: stored resources of ours that the response refers to (CommunicationRequests);
+    ``inquiry``: identifier of the inquiry that is answered, if it is one.
     """
     echoes = _closure(submitted)
     names = _submitted_names(case, response, submitted)
@@ -40,8 +45,8 @@ def response_bundle(
     ]
     return {
         "resourceType": "Bundle",
-        "meta": {"profile": [PAS + profile]},
-        "identifier": submitted["identifier"],
+        "meta": {"profile": [PAS + (INQUIRY if inquiry else RESPONSE)]},
+        "identifier": inquiry.model_dump() if inquiry else submitted["identifier"],
         "type": "collection",
         "timestamp": fhir.instant(at),
         "entry": [*ours, *(submitted["entry"][position] for position in echoes)],
