@@ -2,13 +2,44 @@
 
 from __future__ import annotations
 
+import asyncio
+import uuid
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
+from host import codec_v1 as codec
 from host.clock import Clock
-from host.invocation import Invoker
-from host.model import EntityPage, EntityQuery, EntityStatus, InstanceQuery, InstanceStatus, Page
+from host.engine import Engine
+from host.entities import entity_id
+from host.errors import (
+    AlreadyFinished,
+    AlreadyRunning,
+    InvalidInstanceId,
+    NotFinished,
+    UnknownFunction,
+    UnknownInstance,
+    WrongState,
+)
+from host.invocation import Invoker, Kind
+from host.model import (
+    EntityPage,
+    EntityQuery,
+    EntityStatus,
+    Event,
+    EventKind,
+    InstanceQuery,
+    InstanceStatus,
+    Page,
+    Status,
+)
 from host.options import HubOptions
 from host.store import Store
+from host.store.base import Message
+from host.turn import new_start
+
+FORBIDDEN = frozenset("/\\#?")
+LONGEST_ID = 256
 
 
 class TaskHub:
@@ -19,23 +50,34 @@ class TaskHub:
     """
 
     def __init__(self, store: Store, invoker: Invoker, clock: Clock, options: HubOptions | None = None) -> None:
-        raise NotImplementedError
+        self.options = options or HubOptions()
+        self.ready = asyncio.Event()
+        self._store = store
+        self._invoker = invoker
+        self._clock = clock
+        self._engine = Engine(store, invoker, clock, self.options)
+        self._stopped = asyncio.Event()
 
     async def run(self) -> None:
         """Open the store, take up what an earlier process left, and work until ``stop``. ``ready`` is set when open."""
-        raise NotImplementedError
+        await self._store.open()
+        await self._engine.open()
+        self.ready.set()
+        await self._stopped.wait()
 
     async def drain(self) -> None:
         """Take up no new work and return when running functions have ended."""
-        raise NotImplementedError
+        await self._engine.drain()
 
     async def stop(self) -> None:
         """Drain, close the store, let ``run`` return."""
-        raise NotImplementedError
+        await self.drain()
+        await self._store.close()
+        self._stopped.set()
 
     async def idle(self) -> None:
         """Return when nothing can be done before the clock moves or a client speaks."""
-        raise NotImplementedError
+        await self._engine.idle()
 
     async def start(
         self,
@@ -50,66 +92,143 @@ class TaskHub:
         Raises UnknownFunction, InvalidInstanceId, AlreadyRunning.
         An ended instance of that id is replaced (as on Azure).
         """
-        raise NotImplementedError
+        declared = self._known("orchestrator", name)
+        instance_id = uuid.uuid4().hex if instance_id is None else _checked(instance_id)
+        version = self.options.default_version if version is None else version
+        start = new_start(declared, input_text, instance_id, version, self._clock.now(), traceparent)
+        if (status := await self._store.start(start)) is not None:
+            raise AlreadyRunning(instance_id, status)
+        self._engine.wake(instance_id)
+        return instance_id
 
     async def raise_event(self, instance_id: str, name: str, input_text: str | None = None) -> None:
         """``input_text``: JSON text, decoded once at the wait. Raises UnknownInstance, AlreadyFinished."""
-        raise NotImplementedError
+        await self._post(instance_id, EventKind.EVENT_RAISED, input_text, name)
 
     async def terminate(self, instance_id: str, reason: str | None = None) -> None:
         """Raises UnknownInstance, AlreadyFinished."""
-        raise NotImplementedError
+        await self._post(instance_id, EventKind.EXECUTION_TERMINATED, reason)
 
     async def suspend(self, instance_id: str, reason: str | None = None) -> None:
         """Raises UnknownInstance, AlreadyFinished, WrongState."""
-        raise NotImplementedError
+        status = await self._live(instance_id)
+        if status.status is Status.SUSPENDED:
+            raise WrongState(f"Instance '{instance_id}' is suspended already.")
+        await self._post(instance_id, EventKind.SUSPENDED, reason)
 
     async def resume(self, instance_id: str, reason: str | None = None) -> None:
         """Raises UnknownInstance, AlreadyFinished, WrongState."""
-        raise NotImplementedError
-
-    async def rewind(self, instance_id: str, reason: str | None = None) -> None:
-        """Run a failed instance again from its last good step. Raises UnknownInstance, NotFinished, WrongState."""
-        raise NotImplementedError
+        status = await self._live(instance_id)
+        if status.status is not Status.SUSPENDED:
+            raise WrongState(f"Instance '{instance_id}' is not suspended.")
+        await self._post(instance_id, EventKind.RESUMED, reason)
 
     async def restart(self, instance_id: str, new_id: bool = True) -> str:
         """Start again with the same name and input; returns the id. Raises UnknownInstance, AlreadyRunning."""
-        raise NotImplementedError
+        old = await self._required(instance_id)
+        return await self.start(old.name, old.input, None if new_id else instance_id, old.version, old.traceparent)
 
     async def status(self, instance_id: str) -> InstanceStatus | None:
         """None: no such instance."""
-        raise NotImplementedError
+        return await self._store.get(instance_id)
 
     async def query(self, query: InstanceQuery) -> Page:
         """Instances by time of creation."""
-        raise NotImplementedError
+        return await self._store.query(query)
 
     async def history(self, instance_id: str) -> list[dict[str, Any]]:
         """Wire events (PascalCase) of the current execution; [] for an unknown instance."""
-        raise NotImplementedError
+        return [codec.wire(event) for event in await self._store.history(instance_id)]
 
     async def purge(self, instance_id: str) -> int:
         """Forget an ended instance: 1, or 0 if unknown. Raises NotFinished."""
-        raise NotImplementedError
+        status = await self._store.get(instance_id)
+        if status is not None and not status.status.ended:
+            raise NotFinished(instance_id, status.status)
+        return await self._store.purge([instance_id])
 
     async def purge_where(self, query: InstanceQuery) -> int:
         """Forget all ended instances that match; how many."""
-        raise NotImplementedError
+        page = await self._store.query(replace(query, top=None, token=None))
+        return await self._store.purge([instance.instance_id for instance in page.items if instance.status.ended])
 
     async def signal_entity(
         self, name: str, key: str, operation: str, input_text: str | None = None, traceparent: str | None = None
     ) -> None:
         """``input_text``: JSON text as ``context.get_input()`` shall read it. Raises UnknownFunction."""
-        raise NotImplementedError
+        self._known("entity", name)
+        target = entity_id(name, key)
+        request = Event(
+            kind=EventKind.EVENT_SENT,
+            at=self._clock.now(),
+            name=operation,
+            text=input_text,
+            instance=target,
+            signal=True,
+            traceparent=traceparent,
+        )
+        await self._store.post(Message(target, request))
+        self._engine.wake(target)
 
     async def read_entity(self, name: str, key: str) -> EntityStatus | None:
         """None: the entity does not exist."""
-        raise NotImplementedError
+        return await self._store.entity(entity_id(name, key))
 
     async def list_entities(self, query: EntityQuery) -> EntityPage:
         """Entities by id."""
-        raise NotImplementedError
+        return await self._store.entities(query)
 
     async def wait(self, instance_id: str, timeout: float) -> InstanceStatus:
         """The status at the end, or after ``timeout`` seconds of the hub's clock. Raises UnknownInstance."""
-        raise NotImplementedError
+        ended = self._engine.ended(instance_id)
+        try:
+            status = await self._required(instance_id)
+            if status.status.ended:
+                return status
+            until = self._clock.now() + timedelta(seconds=timeout)
+            alarm = asyncio.create_task(self._clock.sleep_until(until))
+            alarm.add_done_callback(lambda _: ended.cancel())
+            await asyncio.wait([ended])
+            alarm.cancel()
+            return ended.result() if not ended.cancelled() else await self._required(instance_id)
+        finally:
+            ended.cancel()
+
+    def _known(self, kind: Kind, name: str) -> str:
+        known = self._invoker.known(kind)
+        if name.lower() not in known:
+            raise UnknownFunction(kind, name, known.values())
+        return known[name.lower()]
+
+    async def _required(self, instance_id: str) -> InstanceStatus:
+        if (status := await self._store.get(instance_id)) is None:
+            raise UnknownInstance(instance_id)
+        return status
+
+    async def _live(self, instance_id: str) -> InstanceStatus:
+        status = await self._required(instance_id)
+        if status.status.ended:
+            raise AlreadyFinished(instance_id, status.status)
+        return status
+
+    async def _post(self, instance_id: str, kind: EventKind, text: str | None, name: str | None = None) -> None:
+        event = Event(kind=kind, at=self._clock.now(), name=name, text=text)
+        status = await self._store.post(Message(instance_id, event))
+        if status is None:
+            raise UnknownInstance(instance_id)
+        if status.ended:
+            raise AlreadyFinished(instance_id, status)
+        self._engine.wake(instance_id)
+
+
+def _checked(instance_id: str) -> str:
+    """The rules of the Durable extension for ids that a caller chooses."""
+    if not instance_id.strip():
+        raise InvalidInstanceId("An instance id must not be empty.")
+    if len(instance_id) > LONGEST_ID:
+        raise InvalidInstanceId(f"An instance id must not be longer than {LONGEST_ID} characters.")
+    if instance_id.startswith("@"):
+        raise InvalidInstanceId("An instance id must not begin with '@': such ids belong to entities.")
+    if any(letter in FORBIDDEN or not letter.isprintable() for letter in instance_id):
+        raise InvalidInstanceId("An instance id must not contain '/', '\\', '#', '?' or control characters.")
+    return instance_id

@@ -28,8 +28,8 @@ class FunctionFailed(Exception):
     """The function raised.
 
     ``type``: class name of the exception; ``text``: ``str(exception)``, whole (of an orchestrator, the SDK appends its
-    state to it); ``frames``: ``file:line:function``, outermost first, no values. Of an orchestrator, type and frames are
-    those of the exception's cause, if there is one.
+    state to it); ``frames``: ``file:line:function``, outermost first, no values. Of an orchestrator, type and frames
+    are those of the exception's cause, if there is one.
     """
 
     def __init__(self, type: str, text: str, frames: tuple[str, ...] = ()) -> None:  # noqa: A002

@@ -40,8 +40,6 @@ class Activity:
     name: str
     input: str | None
     traceparent: str | None = None
-    builtin: bool = False
-    """Run by the host itself (call_http), not by the app."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +59,7 @@ class Start:
     instance: InstanceStatus
     event: Event
     if_running: Message | None = None
-    """Posted in place of the start when an instance of that id has not ended (of a child: the failure for its parent)."""
+    """Posted in place of the start when such an instance has not ended (of a child: the failure for its parent)."""
 
 
 @dataclass(frozen=True, slots=True)

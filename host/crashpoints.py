@@ -1,0 +1,21 @@
+"""Named places where a test may have the process die as if by ``kill -9``."""
+
+from __future__ import annotations
+
+import os
+
+CRASH_POINTS = frozenset({"before-commit", "after-commit", "after-activity", "before-entity-commit"})
+"""Named in ``HOST_CRASH_AT``; ``name:3`` dies at the third pass."""
+KILLED = 137
+_name, _, _count = os.environ.get("HOST_CRASH_AT", "").partition(":")
+_passes = 0
+
+
+def crash_point(name: str) -> None:
+    """Die here if the environment says so."""
+    global _passes
+    assert name in CRASH_POINTS
+    if name == _name:
+        _passes += 1
+        if _passes >= int(_count or 1):
+            os._exit(KILLED)

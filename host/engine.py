@@ -1,0 +1,187 @@
+"""The engine: keeps turns, activities and entities of one store going. Woken by events, it never polls."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections import Counter, defaultdict
+from datetime import timedelta
+
+from host.actions import HTTP_ACTIVITY
+from host.clock import Clock
+from host.crashpoints import crash_point
+from host.entities import Entities
+from host.http_activity import HttpActivity
+from host.intake import Finished
+from host.invocation import FunctionFailed, Invocation, Invoker
+from host.lanes import Alarm, Lane, Work
+from host.model import Event, EventKind, Failure, InstanceStatus
+from host.options import HubOptions
+from host.store.base import Activity, Message, Store
+from host.turn import Progress, Turns
+
+log = logging.getLogger(__name__)
+LONGEST_BACKOFF = 60
+"""Seconds between two tries of a turn or activity whose function could not be run to its end."""
+
+
+class Engine:
+    """Works off the inboxes of one store."""
+
+    def __init__(self, store: Store, invoker: Invoker, clock: Clock, options: HubOptions) -> None:
+        self._store = store
+        self._invoker = invoker
+        self._clock = clock
+        self._work = Work()
+        self._turns = Turns(store, invoker, clock, options)
+        self._entities = Entities(store, invoker, clock, options)
+        self._http = HttpActivity(clock, options, self._work)
+        self._turn_lane: Lane[str] = Lane(self._turn, options.limit(options.max_orchestrators), self._work)
+        self._entity_lane: Lane[str] = Lane(self._entity, options.limit(options.max_entities), self._work)
+        self._activity_lane: Lane[Activity] = Lane(self._activity, options.limit(options.max_activities), self._work)
+        self._alarm = Alarm(clock, self.wake)
+        self._finished: defaultdict[str, list[Finished]] = defaultdict(list)
+        self._failures: Counter[str] = Counter()
+        self._waiters: defaultdict[str, set[asyncio.Future[InstanceStatus]]] = defaultdict(set)
+
+    async def open(self) -> None:
+        """Take up what an earlier process left."""
+        backlog = await self._store.backlog()
+        for timer in backlog.timers:
+            self._alarm.set(timer.due, timer.instance)
+        for activity in backlog.activities:
+            self._activity_lane.push(activity)
+        for target in backlog.targets:
+            self.wake(target)
+
+    async def drain(self) -> None:
+        """Return when running functions have ended; nothing new begins."""
+        await self._alarm.stop()
+        await asyncio.gather(self._activity_lane.drain(), self._turn_lane.drain(), self._entity_lane.drain())
+        await self._http.close()
+
+    async def idle(self) -> None:
+        """Return when nothing runs and nothing waits to run."""
+        await self._work.idle.wait()
+
+    def wake(self, target: str) -> None:
+        """There is something in the inbox of an instance or entity."""
+        (self._entity_lane if target.startswith("@") else self._turn_lane).push(target)
+
+    def ended(self, instance_id: str) -> asyncio.Future[InstanceStatus]:
+        """Resolved when the instance ends; cancel it to stop waiting."""
+        waiter: asyncio.Future[InstanceStatus] = asyncio.get_running_loop().create_future()
+        waiters = self._waiters[instance_id]
+        waiters.add(waiter)
+        waiter.add_done_callback(lambda _: self._forget(instance_id, waiter))
+        return waiter
+
+    def _forget(self, instance_id: str, waiter: asyncio.Future[InstanceStatus]) -> None:
+        waiters = self._waiters.get(instance_id, set())
+        waiters.discard(waiter)
+        if not waiters:
+            self._waiters.pop(instance_id, None)
+
+    async def _turn(self, instance_id: str) -> None:
+        finished = self._finished.pop(instance_id, [])
+        try:
+            progress = await self._turns.take(instance_id, finished)
+        except Exception as error:
+            self._finished[instance_id] = finished + self._finished.pop(instance_id, [])
+            self._later(instance_id, error)
+            return
+        self._failures.pop(instance_id, None)
+        crash_point("after-commit")
+        await self._go_on(instance_id, progress)
+
+    async def _go_on(self, instance_id: str, progress: Progress) -> None:
+        if progress.unused_for_good:
+            for one in progress.unused:
+                await self._store.post(Message(instance_id, one.event, one.key.execution))
+        elif progress.unused:
+            self._finished[instance_id] = list(progress.unused) + self._finished.pop(instance_id, [])
+        for activity in progress.activities:
+            self._activity_lane.push(activity)
+        now = self._clock.now()
+        for timer in progress.timers:
+            if timer.due <= now:
+                self.wake(timer.instance)
+            else:
+                self._alarm.set(timer.due, timer.instance)
+        for target in progress.wake:
+            self.wake(target)
+        if progress.instance is not None and progress.instance.status.ended:
+            for waiter in tuple(self._waiters.get(instance_id, ())):
+                if not waiter.done():
+                    waiter.set_result(progress.instance)
+
+    async def _entity(self, entity: str) -> None:
+        try:
+            woken = await self._entities.batch(entity)
+        except Exception as error:
+            self._later(entity, error)
+            return
+        self._failures.pop(entity, None)
+        for target in woken:
+            self.wake(target)
+
+    async def _activity(self, activity: Activity) -> None:
+        key = activity.key
+        try:
+            event = await self._run(activity)
+        except Exception as error:
+            await self._again(activity, error)
+            return
+        crash_point("after-activity")
+        self._finished[key.instance].append(Finished(key, event))
+        self.wake(key.instance)
+
+    async def _run(self, activity: Activity) -> Event:
+        """The event that ends the activity. Raises when it was not run to its end."""
+        task = activity.key.task
+        try:
+            if activity.name == HTTP_ACTIVITY:
+                text = await self._http.run(activity.input or "{}")
+            else:
+                text = await self._invoker.invoke(self._invocation(activity))
+        except FunctionFailed as failed:
+            # The words of the extension; two spaces come from how it cuts the worker's message.
+            reason = f"Activity function '{activity.name}' failed:  {failed.type}: {failed.text}"
+            failure = Failure(failed.type, failed.text, failed.frames)
+            return Event(kind=EventKind.TASK_FAILED, at=self._clock.now(), task=task, text=reason, failure=failure)
+        return Event(kind=EventKind.TASK_COMPLETED, at=self._clock.now(), task=task, text=text)
+
+    def _invocation(self, activity: Activity) -> Invocation:
+        return Invocation(
+            kind="activity",
+            name=self._invoker.known("activity")[activity.name.lower()],
+            body="null" if activity.input is None else activity.input,
+            instance_id=activity.key.instance,
+            invocation_id=str(uuid.uuid4()),
+            traceparent=activity.traceparent,
+        )
+
+    async def _again(self, activity: Activity, error: Exception) -> None:
+        key = f"{activity.key.instance}/{activity.key.task}"
+        self._failures[key] += 1
+        delay = min(2 ** self._failures[key], LONGEST_BACKOFF)
+        log.error(
+            "Activity %s of %s was not run to its end (%s), again in %d s", activity.name, key, _short(error), delay
+        )
+        self._work.end()
+        try:
+            await self._clock.sleep_until(self._clock.now() + timedelta(seconds=delay))
+        finally:
+            self._work.begin()
+        self._activity_lane.push(activity)
+
+    def _later(self, target: str, error: Exception) -> None:
+        self._failures[target] += 1
+        delay = min(2 ** self._failures[target], LONGEST_BACKOFF)
+        log.error("%s could not take its turn (%s), again in %d s", target, _short(error), delay, exc_info=error)
+        self._alarm.set(self._clock.now() + timedelta(seconds=delay), target)
+
+
+def _short(error: Exception) -> str:
+    return type(error).__name__

@@ -1,0 +1,185 @@
+"""Everything in dictionaries: for tests. Nothing survives the process."""
+
+from __future__ import annotations
+
+import itertools
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+
+from host.model import EntityPage, EntityQuery, EntityStatus, Event, InstanceQuery, InstanceStatus, Page, Status
+from host.store.base import Activity, ActivityKey, Backlog, EntityTurn, Loaded, Message, Start, Timer, Turn
+
+
+class MemoryStore:
+    """The twin of ``SqliteStore``; keeps its content over ``close`` and ``open``."""
+
+    def __init__(self) -> None:
+        self._instances: dict[str, InstanceStatus] = {}
+        self._history: dict[str, tuple[Event, ...]] = {}
+        self._inbox: defaultdict[str, dict[int, Message]] = defaultdict(dict)
+        self._activities: dict[ActivityKey, Activity] = {}
+        self._timers: defaultdict[str, dict[int, Timer]] = defaultdict(dict)
+        self._entities: dict[str, EntityStatus] = {}
+        self._order = itertools.count(1)
+
+    async def open(self) -> None:
+        """Nothing to open."""
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+    async def backlog(self) -> Backlog:
+        return Backlog(
+            tuple(target for target, inbox in self._inbox.items() if inbox),
+            tuple(self._activities.values()),
+            tuple(timer for timers in self._timers.values() for timer in timers.values()),
+        )
+
+    async def start(self, start: Start) -> Status | None:
+        return self._start(start)
+
+    def _start(self, start: Start) -> Status | None:
+        instance = start.instance
+        known = self._instances.get(instance.instance_id)
+        if known is not None and not known.status.ended:
+            return known.status
+        self._forget(instance.instance_id)
+        self._instances[instance.instance_id] = instance
+        self._put(Message(instance.instance_id, start.event, instance.execution_id))
+        return None
+
+    async def post(self, message: Message) -> Status | None:
+        return self._post(message)
+
+    def _post(self, message: Message) -> Status | None:
+        if message.target.startswith("@"):
+            self._put(message)
+            return Status.RUNNING
+        known = self._instances.get(message.target)
+        if known is None:
+            return None
+        if not known.status.ended:
+            self._put(message)
+        return known.status
+
+    def _put(self, message: Message) -> None:
+        seq = next(self._order)
+        self._inbox[message.target][seq] = Message(message.target, message.event, message.execution, seq)
+
+    async def load(self, instance_id: str, now: datetime) -> Loaded | None:
+        instance = self._instances.get(instance_id)
+        if instance is None:
+            return None
+        due = (timer for timer in self._timers[instance_id].values() if timer.due <= now)
+        return Loaded(
+            instance,
+            self._history.get(instance_id, ()),
+            tuple(self._inbox[instance_id].values()),
+            tuple(sorted(due, key=lambda timer: (timer.due, timer.task))),
+        )
+
+    async def commit(self, turn: Turn) -> frozenset[str]:
+        key = turn.instance.instance_id
+        if key not in self._instances:
+            return frozenset()
+        if turn.replace_history:
+            self._clear_execution(key)
+        self._instances[key] = turn.instance
+        self._history[key] = (*self._history.get(key, ()), *turn.append)
+        for seq in turn.consumed:
+            self._inbox[key].pop(seq, None)
+        for ended in turn.ended_activities:
+            self._activities.pop(ended, None)
+        for task in turn.ended_timers:
+            self._timers[key].pop(task, None)
+        if turn.instance.status.ended:
+            self._clear_work(key)
+            self._inbox.pop(key, None)
+        self._activities.update((activity.key, activity) for activity in turn.activities)
+        self._timers[key].update((timer.task, timer) for timer in turn.timers)
+        refused = frozenset(start.instance.instance_id for start in turn.starts if not self._started(start))
+        for message in turn.messages:
+            self._post(message)
+        return refused
+
+    def _started(self, start: Start) -> bool:
+        if self._start(start) is None:
+            return True
+        if start.if_running is not None:
+            self._post(start.if_running)
+        return False
+
+    def _clear_execution(self, instance_id: str) -> None:
+        self._history.pop(instance_id, None)
+        self._clear_work(instance_id)
+
+    def _clear_work(self, instance_id: str) -> None:
+        self._timers.pop(instance_id, None)
+        for key in [key for key in self._activities if key.instance == instance_id]:
+            del self._activities[key]
+
+    def _forget(self, instance_id: str) -> None:
+        self._clear_execution(instance_id)
+        self._inbox.pop(instance_id, None)
+        self._instances.pop(instance_id, None)
+
+    async def load_entity(self, entity: str, limit: int) -> tuple[EntityStatus | None, tuple[Message, ...]]:
+        return self._entities.get(entity), tuple(itertools.islice(self._inbox[entity].values(), limit))
+
+    async def commit_entity(self, turn: EntityTurn) -> None:
+        if turn.status is None:
+            self._entities.pop(turn.entity, None)
+        else:
+            self._entities[turn.entity] = turn.status
+        for seq in turn.consumed:
+            self._inbox[turn.entity].pop(seq, None)
+        for message in turn.messages:
+            self._post(message)
+
+    async def get(self, instance_id: str) -> InstanceStatus | None:
+        return self._instances.get(instance_id)
+
+    async def history(self, instance_id: str) -> tuple[Event, ...]:
+        return self._history.get(instance_id, ())
+
+    async def query(self, query: InstanceQuery) -> Page:
+        found = sorted(
+            (instance for instance in self._instances.values() if _matches(instance, query)),
+            key=lambda instance: (instance.created, instance.instance_id),
+        )
+        first = int(query.token or 0)
+        last = len(found) if query.top is None else first + query.top
+        return Page(tuple(found[first:last]), str(last) if last < len(found) else None)
+
+    async def entity(self, entity: str) -> EntityStatus | None:
+        return self._entities.get(entity)
+
+    async def entities(self, query: EntityQuery) -> EntityPage:
+        found = [status for _, status in sorted(self._entities.items()) if _matches_entity(status, query)]
+        first = int(query.token or 0)
+        last = len(found) if query.top is None else first + query.top
+        return EntityPage(tuple(found[first:last]), str(last) if last < len(found) else None)
+
+    async def purge(self, instance_ids: Sequence[str]) -> int:
+        gone = [key for key in instance_ids if key in self._instances and self._instances[key].status.ended]
+        for key in gone:
+            self._forget(key)
+        return len(gone)
+
+
+def _matches(instance: InstanceStatus, query: InstanceQuery) -> bool:
+    return (
+        (not query.statuses or instance.status in query.statuses)
+        and (query.created_from is None or instance.created >= query.created_from)
+        and (query.created_to is None or instance.created <= query.created_to)
+        and instance.instance_id.startswith(query.prefix)
+    )
+
+
+def _matches_entity(status: EntityStatus, query: EntityQuery) -> bool:
+    return (
+        (query.name is None or status.name == query.name)
+        and (query.updated_from is None or status.updated >= query.updated_from)
+        and (query.updated_to is None or status.updated <= query.updated_to)
+    )
