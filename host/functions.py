@@ -1,0 +1,201 @@
+"""A function as the host sees it: its trigger, its names, and how its parameters are bound.
+
+The binding rules are those of the Python worker (``azure_functions_runtime/functions.py`` 1.3.0): what loads here loads
+on Azure.
+"""
+
+from __future__ import annotations
+
+import inspect
+import pathlib
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import azure.functions as func
+from azure.functions import meta
+
+
+class Kind(StrEnum):
+    """The triggers that this host serves."""
+
+    HTTP = "httpTrigger"
+    TIMER = "timerTrigger"
+    ORCHESTRATION = "orchestrationTrigger"
+    ACTIVITY = "activityTrigger"
+    ENTITY = "entityTrigger"
+
+
+DURABLE = frozenset({Kind.ORCHESTRATION, Kind.ACTIVITY, Kind.ENTITY})
+CLIENT = "durableClient"
+SUPPORTED = frozenset({*Kind, "http", CLIENT})
+"""Binding types that this host can serve."""
+
+_OUT = 1
+_INOUT = 2
+_DURABLE_NAMES = ("orchestration", "activity", "entity_name")
+
+
+class BindingError(Exception):
+    """A function that cannot be served: the text says what is wrong with its bindings."""
+
+
+@dataclass(frozen=True)
+class BoundType:
+    """How one parameter (or the return value) is converted."""
+
+    binding: str
+    """Converter: a binding type, or ``generic`` for str and bytes."""
+    pytype: Any = None
+
+
+@dataclass(frozen=True)
+class Function:
+    """One indexed function."""
+
+    name: str
+    kind: Kind
+    call: Callable[..., Any]
+    trigger: Any
+    """The trigger object of azure.functions (route, methods, schedule ...)."""
+    trigger_param: str
+    inputs: Mapping[str, BoundType]
+    outputs: Mapping[str, BoundType]
+    returns: BoundType | None
+    client_params: tuple[str, ...]
+    needs_context: bool
+    is_async: bool
+    directory: str
+    durable_name: str
+    """The name that orchestrators and clients use: the trigger's name, else the function's."""
+    aliases: tuple[str, ...]
+    """Further names that lead here: the function's and the def's (the SDK sends the latter for function objects)."""
+
+
+def describe(function: Any) -> Function:
+    """Check and describe one function of ``app.get_functions()``.
+
+    Raises:
+        BindingError: A binding is not supported here, or does not fit the function's signature.
+    """
+    trigger = function.get_trigger()
+    bindings = function.get_bindings()
+    _check_supported(bindings)
+    call = function.get_user_function()
+    params = dict(inspect.signature(call).parameters)
+    annotations = typing.get_type_hints(call)
+    bound = {binding.name: binding for binding in bindings if binding.name != "$return"}
+    needs_context = _take_context(params, bound, annotations)
+    _check_names(params, bound)
+    inputs, outputs = _types(params, bound, annotations)
+    name = str(function.get_function_name())
+    durable_name = _durable_name(trigger) or name
+    return Function(
+        name=name,
+        kind=Kind(trigger.type),
+        call=call,
+        trigger=trigger,
+        trigger_param=trigger.name,
+        inputs=inputs,
+        outputs=outputs,
+        returns=_return_type(bindings, annotations),
+        client_params=tuple(binding.name for binding in bindings if binding.type == CLIENT),
+        needs_context=needs_context,
+        is_async=inspect.iscoroutinefunction(call),
+        directory=str(pathlib.Path(inspect.getfile(inspect.unwrap(call))).parent),
+        durable_name=durable_name,
+        aliases=tuple(dict.fromkeys(each for each in (name, call.__name__) if each != durable_name)),
+    )
+
+
+def has_implicit_output(binding: str) -> bool:
+    """Whether what a function of this trigger returns is its answer without a ``$return`` binding."""
+    converter = meta.get_binding_registry().get(binding)
+    return bool(getattr(converter, "has_implicit_output", lambda: False)())
+
+
+def _check_supported(bindings: list[Any]) -> None:
+    for binding in bindings:
+        if binding.type not in SUPPORTED:
+            raise BindingError(f"the binding '{binding.type}' (parameter {binding.name}) is not supported by this host")
+        if _direction(binding) == _INOUT:
+            raise BindingError(f"parameter {binding.name}: 'inout' bindings are not supported")
+
+
+def _direction(binding: Any) -> int:
+    return int(binding.direction)
+
+
+def _durable_name(trigger: Any) -> str | None:
+    names = (getattr(trigger, attribute, None) for attribute in _DURABLE_NAMES)
+    return next((name for name in names if name), None)
+
+
+def _take_context(params: dict[str, Any], bound: Mapping[str, Any], annotations: Mapping[str, Any]) -> bool:
+    if "context" not in params or "context" in bound:
+        return False
+    params.pop("context")
+    annotation = annotations.get("context", func.Context)
+    if getattr(annotation, "__name__", "") != "Context":
+        raise BindingError("the parameter 'context' must be annotated azure.functions.Context")
+    return True
+
+
+def _check_names(params: Mapping[str, Any], bound: Mapping[str, Any]) -> None:
+    if unbound := sorted(set(params) - set(bound)):
+        raise BindingError(f"these parameters have no binding: {', '.join(unbound)}")
+    if missing := sorted(set(bound) - set(params)):
+        raise BindingError(f"these bindings have no parameter: {', '.join(missing)}")
+
+
+def _types(
+    params: Mapping[str, Any], bound: Mapping[str, Any], annotations: Mapping[str, Any]
+) -> tuple[dict[str, BoundType], dict[str, BoundType]]:
+    inputs, outputs = dict[str, BoundType](), dict[str, BoundType]()
+    for name in params:
+        is_out = _direction(bound[name]) == _OUT
+        target = outputs if is_out else inputs
+        target[name] = _bound_type(bound[name], name, annotations, is_out)
+    return inputs, outputs
+
+
+def _bound_type(binding: Any, name: str, annotations: Mapping[str, Any], is_out: bool) -> BoundType:
+    annotation = annotations.get(name)
+    origin = typing.get_origin(annotation) or annotation
+    if annotation is not None and is_out != (origin is func.Out):
+        raise BindingError(f"parameter {name}: an output binding, and only that, is annotated azure.functions.Out[...]")
+    pytype = typing.get_args(annotation)[0] if origin is func.Out and typing.get_args(annotation) else annotation
+    if pytype in (str, bytes) and not has_implicit_output(binding.type):
+        return BoundType("generic", pytype)
+    if isinstance(pytype, type) and not _fits(binding.type, pytype, is_out):
+        raise BindingError(
+            f"parameter {name}: the binding '{binding.type}' does not fit its annotation {pytype.__name__}"
+        )
+    return BoundType(binding.type, pytype)
+
+
+def _fits(binding: str, pytype: type, is_out: bool) -> bool:
+    converter = meta.get_binding_registry().get(binding)
+    if converter is None:
+        return False
+    check = converter.check_output_type_annotation if is_out else converter.check_input_type_annotation
+    return bool(check(pytype))
+
+
+def _return_type(bindings: list[Any], annotations: Mapping[str, Any]) -> BoundType | None:
+    annotation = annotations.get("return")
+    for binding in bindings:
+        if binding.name == "$return":
+            if (
+                isinstance(annotation, type)
+                and annotation not in (str, bytes)
+                and not _fits(binding.type, annotation, True)
+            ):
+                raise BindingError(
+                    f"the return annotation {annotation.__name__} does not fit the binding '{binding.type}'"
+                )
+            return BoundType(binding.type, annotation)
+    implicit = [binding.type for binding in bindings if has_implicit_output(binding.type)]
+    return BoundType(implicit[-1], annotation) if implicit else None

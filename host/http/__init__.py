@@ -1,0 +1,1 @@
+"""The HTTP surface: routes, triggers, management API, development sign-in, administration."""

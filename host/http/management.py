@@ -1,0 +1,215 @@
+"""The HTTP management API of the Durable extension: instances.
+
+Reference: https://learn.microsoft.com/azure/azure-functions/durable/durable-functions-http-api and, for what the
+documentation leaves open, ``HttpApiHandler.cs`` of the extension. The unmodified client of azure-functions-durable 1.7
+is tested against it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from aiohttp import web
+
+from host import errors
+from host.client_binding import ClientBinding
+from host.http import query
+from host.http.errors import BadRequest, http_error
+from host.http.views import history_view, instance_view, parsed
+from host.hub import TaskHub
+from host.model import InstanceStatus, Status
+
+Handler = Callable[[web.Request], Awaitable[web.Response]]
+
+RETRY_START = "10"
+RETRY_STATUS = "5"
+CONTINUATION = "x-ms-continuation-token"
+
+
+class InstanceApi:
+    """Handlers of ``orchestrators/`` and ``instances/``."""
+
+    def __init__(self, hub: TaskHub, binding: ClientBinding) -> None:
+        self._hub = hub
+        self._binding = binding
+
+    def routes(self) -> list[tuple[str, str, Handler]]:
+        """Method, path below the API's prefix, handler."""
+        one = "/instances/{id}"
+        return [
+            ("POST", "/orchestrators/{name}", self.start),
+            ("POST", "/orchestrators/{name}/{id}", self.start),
+            ("GET", "/instances", self.list),
+            ("GET", "/instances/", self.list),
+            ("DELETE", "/instances", self.purge_many),
+            ("DELETE", "/instances/", self.purge_many),
+            ("GET", one, self.status),
+            ("DELETE", one, self.purge),
+            ("POST", f"{one}/raiseEvent/{{event}}", self.raise_event),
+            ("POST", f"{one}/terminate", self.terminate),
+            ("POST", f"{one}/suspend", self.suspend),
+            ("POST", f"{one}/resume", self.resume),
+            ("POST", f"{one}/rewind", self.rewind),
+            ("POST", f"{one}/restart", self.restart),
+        ]
+
+    async def start(self, request: web.Request) -> web.Response:
+        """Start an instance; with ``timeout`` wait for its end."""
+        text = input_text(await request.text())
+        name = request.match_info["name"]
+        wanted = request.match_info.get("id")
+        version = request.query.get("version")
+        try:
+            instance_id = await self._hub.start(name, text, wanted, version, request.headers.get("traceparent"))
+        except (errors.UnknownFunction, errors.InvalidInstanceId) as error:
+            return http_error(400, "The instance cannot be started.", error)
+        except errors.AlreadyRunning as error:
+            return http_error(409, str(error))
+        if "timeout" in request.query:
+            status = await self._hub.wait(instance_id, query.seconds(request, "timeout"))
+            if status.status.ended:
+                return _ended(request, status)
+        return self._accepted(request, instance_id)
+
+    async def status(self, request: web.Request) -> web.Response:
+        """Status of one instance, with its history if asked."""
+        status = await self._hub.status(request.match_info["id"])
+        if status is None:
+            return web.Response(status=404)
+        view = instance_view(status, query.flag(request, "showInput", default=True))
+        if query.flag(request, "showHistory"):
+            events = [] if status.status is Status.PENDING else await self._hub.history(status.instance_id)
+            view["historyEvents"] = history_view(events, query.flag(request, "showHistoryOutput"))
+        if not status.status.ended:
+            return _json(202, view, {"Location": str(request.url), "Retry-After": RETRY_STATUS})
+        failed = status.status is Status.FAILED and query.flag(request, "returnInternalServerErrorOnFailure")
+        return _json(500 if failed else 200, view)
+
+    async def list(self, request: web.Request) -> web.Response:
+        """Instances that match; all of them without ``top``, because the SDK's client never pages."""
+        wanted = query.instances(request)
+        if wanted is None:
+            return _json(200, [])
+        page = await self._hub.query(wanted)
+        show_input = query.flag(request, "showInput", default=True)
+        headers = {CONTINUATION: page.token} if page.token else {}
+        return _json(200, [instance_view(status, show_input) for status in page.items], headers)
+
+    async def raise_event(self, request: web.Request) -> web.Response:
+        """Raise an external event; its data is any JSON."""
+        if request.can_read_body and request.content_type != "application/json":
+            raise BadRequest("Only application/json request content is supported.")
+        text = await request.text()
+        if text:
+            load(text)
+        call = self._hub.raise_event(request.match_info["id"], request.match_info["event"], text or "null")
+        return await _verb(call)
+
+    async def terminate(self, request: web.Request) -> web.Response:
+        """End an instance."""
+        return await _verb(self._hub.terminate(request.match_info["id"], request.query.get("reason")))
+
+    async def suspend(self, request: web.Request) -> web.Response:
+        """Hold an instance."""
+        return await _verb(self._hub.suspend(request.match_info["id"], request.query.get("reason")))
+
+    async def resume(self, request: web.Request) -> web.Response:
+        """Let a suspended instance go on."""
+        return await _verb(self._hub.resume(request.match_info["id"], request.query.get("reason")))
+
+    async def rewind(self, request: web.Request) -> web.Response:
+        """Run a failed instance again from its last good step."""
+        try:
+            await self._hub.rewind(request.match_info["id"], request.query.get("reason"))
+        except errors.UnknownInstance:
+            return web.Response(status=404)
+        except errors.NotFinished as error:
+            return http_error(412, "Only failed instances can be rewound.", error)
+        except (errors.WrongState, errors.AlreadyFinished):
+            return web.Response(status=410)
+        return web.Response(status=202)
+
+    async def restart(self, request: web.Request) -> web.Response:
+        """Start again with the same input."""
+        new_id = query.flag(request, "restartWithNewInstanceId", default=True)
+        try:
+            instance_id = await self._hub.restart(request.match_info["id"], new_id)
+        except (errors.UnknownInstance, errors.UnknownFunction) as error:
+            return http_error(400, "The instance cannot be restarted.", error)
+        except (errors.AlreadyRunning, errors.NotFinished) as error:
+            return http_error(409, "The instance has not ended.", error)
+        return self._accepted(request, instance_id)
+
+    async def purge(self, request: web.Request) -> web.Response:
+        """Forget an ended instance."""
+        try:
+            deleted = await self._hub.purge(request.match_info["id"])
+        except errors.NotFinished as error:
+            return http_error(412, "The instance has not ended.", error)
+        return _json(200, {"instancesDeleted": deleted}) if deleted else web.Response(status=404)
+
+    async def purge_many(self, request: web.Request) -> web.Response:
+        """Forget all ended instances that match."""
+        if "createdTimeFrom" not in request.query:
+            raise BadRequest("Please provide value for 'createdTimeFrom' parameter.")
+        wanted = query.instances(request)
+        deleted = await self._hub.purge_where(wanted) if wanted is not None else 0
+        return _json(200, {"instancesDeleted": deleted}) if deleted else web.Response(status=404)
+
+    def _accepted(self, request: web.Request, instance_id: str) -> web.Response:
+        links = self._binding.links(str(request.url.origin()), instance_id, rewind=False)
+        return _json(202, links, {"Location": links["statusQueryGetUri"], "Retry-After": RETRY_START})
+
+
+def input_text(body: str) -> str | None:
+    """The JSON text that ``context.get_input()`` shall read.
+
+    The SDK's client sends JSON text within a JSON string; other callers often send plain JSON. Both mean the same here.
+    """
+    if not body:
+        return None
+    value = load(body)
+    if not isinstance(value, str):
+        return body
+    try:
+        json.loads(value)
+    except ValueError:
+        return body
+    return value
+
+
+def load(body: str) -> Any:
+    """Parse a body.
+
+    Raises:
+        BadRequest: It is not JSON.
+    """
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        raise BadRequest("The request body is not JSON.") from None
+
+
+async def _verb(call: Awaitable[None]) -> web.Response:
+    try:
+        await call
+    except errors.UnknownInstance:
+        return web.Response(status=404)
+    except errors.AlreadyFinished:
+        return web.Response(status=410)
+    except errors.WrongState as error:
+        return http_error(500, "Something went wrong while processing your request", error)
+    return web.Response(status=202)
+
+
+def _ended(request: web.Request, status: InstanceStatus) -> web.Response:
+    if status.status is Status.COMPLETED:
+        return _json(200, parsed(status.output))
+    failed = status.status is Status.FAILED and query.flag(request, "returnInternalServerErrorOnFailure")
+    return _json(500 if failed else 200, instance_view(status, show_input=True))
+
+
+def _json(status: int, body: Any, headers: dict[str, str] | None = None) -> web.Response:
+    return web.Response(status=status, text=json.dumps(body), headers=headers, content_type="application/json")

@@ -1,0 +1,80 @@
+"""Query parameters of the management API."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from aiohttp import web
+
+from host.http.errors import BadRequest
+from host.model import EntityQuery, InstanceQuery, Status
+
+CONTINUATION = "x-ms-continuation-token"
+_NEVER_HERE = frozenset({"canceled", "continuedasnew"})
+"""Statuses that the API knows and no instance of this host ever has."""
+
+
+def flag(request: web.Request, name: str, default: bool = False) -> bool:
+    """A boolean; the SDK writes ``True``."""
+    text = request.query.get(name)
+    return default if text is None else text.lower() == "true"
+
+
+def seconds(request: web.Request, name: str) -> float:
+    """A duration in seconds."""
+    try:
+        return max(0.0, float(request.query[name]))
+    except ValueError:
+        raise BadRequest(f"The parameter '{name}' must be a number of seconds.") from None
+
+
+def when(request: web.Request, name: str) -> datetime | None:
+    """An instant in ISO 8601; without a zone it is UTC."""
+    text = request.query.get(name)
+    if not text:
+        return None
+    try:
+        parsed = datetime.fromisoformat(text)
+    except ValueError:
+        raise BadRequest(f"The parameter '{name}' must be a date and time in ISO 8601.") from None
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+
+
+def instances(request: web.Request) -> InstanceQuery | None:
+    """Which instances are wanted; None: such as this host never has."""
+    words = [word.strip() for word in request.query.get("runtimeStatus", "").split(",") if word.strip()]
+    known = {status.lower(): status for status in Status}
+    for word in words:
+        if word.lower() not in known and word.lower() not in _NEVER_HERE:
+            raise BadRequest(f"The parameter 'runtimeStatus' takes: {', '.join(Status)}.")
+    statuses = frozenset(known[word.lower()] for word in words if word.lower() in known)
+    if words and not statuses:
+        return None
+    return InstanceQuery(
+        statuses=statuses,
+        created_from=when(request, "createdTimeFrom"),
+        created_to=when(request, "createdTimeTo"),
+        prefix=request.query.get("instanceIdPrefix", ""),
+        top=_top(request),
+        token=request.headers.get(CONTINUATION),
+    )
+
+
+def entities(request: web.Request, name: str | None) -> EntityQuery:
+    """Which entities are wanted."""
+    return EntityQuery(
+        name=name.lower() if name else None,
+        updated_from=when(request, "lastOperationTimeFrom"),
+        updated_to=when(request, "lastOperationTimeTo"),
+        top=_top(request),
+        token=request.headers.get(CONTINUATION),
+    )
+
+
+def _top(request: web.Request) -> int | None:
+    text = request.query.get("top")
+    if not text:
+        return None
+    if not text.isdecimal() or not 1 <= int(text) <= 10_000:
+        raise BadRequest("The parameter 'top' must be a number from 1 to 10000.")
+    return int(text)

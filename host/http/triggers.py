@@ -1,0 +1,163 @@
+"""HTTP triggers: find the function of a request, check its key, call it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from host.app import AppIndex
+from host.call import Call, HttpRequest, HttpResponse
+from host.functions import Function, Kind
+from host.http.routes import Route, RouteTable, compile_template
+from host.invocation import FunctionFailed
+from host.invoker import AppInvoker
+from host.keys import AuthLevel, Keys
+from host.settings import StartupError, resolve
+
+log = logging.getLogger("host.http")
+
+ALL_METHODS = frozenset({"GET", "POST", "DELETE", "HEAD", "PATCH", "PUT", "OPTIONS"})
+_OURS = frozenset({"content-length", "transfer-encoding", "connection"})
+"""Headers that the server itself sets."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a route leads to."""
+
+    function: Function
+    level: AuthLevel
+    path: str
+    """The template with its prefix: the name of the route in spans and logs."""
+    methods: tuple[str, ...]
+
+
+def build_routes(app: AppIndex, environ: Mapping[str, str]) -> RouteTable[Target]:
+    """The routes of all HTTP triggers.
+
+    Raises:
+        StartupError: A route template is malformed, or two functions claim one route and method.
+    """
+    routes = [_route(function, app.host_json.route_prefix, environ) for function in app.of(Kind.HTTP)]
+    seen: dict[tuple[str, str], str] = {}
+    for route in routes:
+        for method in route.methods or ALL_METHODS:
+            other = seen.setdefault((route.template.text.lower(), method), route.target.function.name)
+            if other != route.target.function.name:
+                raise StartupError(
+                    f"{other} and {route.target.function.name} both answer {method} /{route.template.text}."
+                )
+    return RouteTable(routes)
+
+
+def _route(function: Function, prefix: str, environ: Mapping[str, str]) -> Route[Target]:
+    template = str(function.trigger.route if function.trigger.route is not None else function.name)
+    path = "/".join(
+        part for part in (prefix, resolve(template, environ, f"The route of {function.name}").strip("/")) if part
+    )
+    try:
+        compiled = compile_template(path)
+        level = AuthLevel(str(getattr(function.trigger, "auth_level", None) or AuthLevel.FUNCTION).lower())
+    except ValueError as error:
+        raise StartupError(f"The HTTP trigger of {function.name} (route '{path}') is malformed: {error}.") from error
+    declared = getattr(function.trigger, "methods", None)
+    methods = frozenset(str(getattr(method, "value", method)).upper() for method in declared) if declared else None
+    return Route(compiled, methods, Target(function, level, f"/{path}", tuple(sorted(methods or ALL_METHODS))))
+
+
+class HttpTriggers:
+    """Answers every path that the host itself does not."""
+
+    def __init__(self, routes: RouteTable[Target], keys: Keys, invoker: AppInvoker) -> None:
+        self.routes = routes
+        self._keys = keys
+        self._invoker = invoker
+        self._draining = False
+        self._running: set[asyncio.Task[web.Response]] = set()
+
+    async def __call__(self, request: web.Request, headers: Mapping[str, str]) -> web.Response:
+        """Answer a request; ``headers`` are those that the function shall see."""
+        path = request.rel_url.raw_path
+        match = self.routes.find(request.method, path)
+        if match.route is None and request.method == "HEAD" and "GET" in match.allowed:
+            match = self.routes.find("GET", path)
+        if match.route is None:
+            return _no_route(request.method, match.allowed)
+        if self._draining:
+            return web.Response(status=503, headers={"Retry-After": "5"})
+        target = match.route.target
+        key = request.headers.get("x-functions-key") or request.query.get("code")
+        if not self._keys.allows(target.level, target.function.name, key):
+            return web.Response(status=401)
+        task = asyncio.ensure_future(self._run(request, target, match.params, headers))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return await task
+
+    async def drain(self, seconds: float) -> None:
+        """Refuse new requests and wait for the running ones."""
+        self._draining = True
+        if self._running:
+            await asyncio.wait(set(self._running), timeout=seconds)
+
+    async def _run(
+        self, request: web.Request, target: Target, params: Mapping[str, str], headers: Mapping[str, str]
+    ) -> web.Response:
+        seen = HttpRequest(
+            method=request.method,
+            url=str(request.url),
+            headers=headers,
+            query={name: ",".join(request.query.getall(name)) for name in request.query},
+            params=params,
+            body=await request.read(),
+        )
+        parent = request.headers.get("traceparent")
+        attributes = {
+            "http.request.method": request.method,
+            "http.route": target.path,
+            "faas.name": target.function.name,
+        }
+        with self._invoker.telemetry.span(f"{request.method} {target.path}", parent, attributes, server=True) as span:
+            state = request.headers.get("tracestate")
+            call = Call(target.function.name, seen, str(uuid.uuid4()), self._invoker.client, span.traceparent, state)
+            try:
+                answer = await self._invoker.run(target.function, call)
+            except FunctionFailed as failure:
+                span.fail(failure.type)
+                log_failure(log, target.function.name, failure)
+                return web.Response(status=500)
+            assert isinstance(answer, HttpResponse)
+            span.set("http.response.status_code", answer.status)
+        return _response(answer)
+
+
+def log_failure(logger: logging.Logger, function: str, failure: FunctionFailed) -> None:
+    """Type and frames; never the text, which may quote what the function was given."""
+    logger.error("%s failed: %s at %s", function, failure.type, " < ".join(reversed(failure.frames[-4:])))
+
+
+def combined_headers(request: web.Request) -> dict[str, str]:
+    """Headers by lower-case name; repeated ones joined by a comma, cookies by a semicolon."""
+    names = dict.fromkeys(name.lower() for name in request.headers)
+    return {name: ("; " if name == "cookie" else ",").join(request.headers.getall(name)) for name in names}
+
+
+def _no_route(method: str, allowed: frozenset[str]) -> web.Response:
+    if not allowed:
+        return web.Response(status=404)
+    allow = ", ".join(sorted(allowed | {"OPTIONS"} | ({"HEAD"} if "GET" in allowed else set())))
+    return web.Response(status=204 if method == "OPTIONS" else 405, headers={"Allow": allow})
+
+
+def _response(answer: HttpResponse) -> web.Response:
+    response = web.Response(status=answer.status, body=answer.body)
+    response.headers.popall("Content-Type", None)
+    for name, value in answer.headers:
+        if name.lower() not in _OURS:
+            response.headers.add(name, value)
+    return response

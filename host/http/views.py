@@ -1,0 +1,121 @@
+"""Instances, histories and entities as the management API shows them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from host.model import EntityStatus, EventKind, InstanceStatus
+
+_NAMES = {
+    EventKind.EXECUTION_STARTED: "ExecutionStarted",
+    EventKind.EXECUTION_COMPLETED: "ExecutionCompleted",
+    EventKind.EXECUTION_FAILED: "ExecutionFailed",
+    EventKind.EXECUTION_TERMINATED: "ExecutionTerminated",
+    EventKind.TASK_SCHEDULED: "TaskScheduled",
+    EventKind.TASK_COMPLETED: "TaskCompleted",
+    EventKind.TASK_FAILED: "TaskFailed",
+    EventKind.CHILD_CREATED: "SubOrchestrationInstanceCreated",
+    EventKind.CHILD_COMPLETED: "SubOrchestrationInstanceCompleted",
+    EventKind.CHILD_FAILED: "SubOrchestrationInstanceFailed",
+    EventKind.TIMER_CREATED: "TimerCreated",
+    EventKind.TIMER_FIRED: "TimerFired",
+    EventKind.TURN_STARTED: "OrchestratorStarted",
+    EventKind.TURN_COMPLETED: "OrchestratorCompleted",
+    EventKind.EVENT_SENT: "EventSent",
+    EventKind.EVENT_RAISED: "EventRaised",
+    EventKind.CONTINUED_AS_NEW: "ContinueAsNew",
+    EventKind.SUSPENDED: "ExecutionSuspended",
+    EventKind.RESUMED: "ExecutionResumed",
+    EventKind.REWOUND: "ExecutionRewound",
+}
+_SCHEDULED = frozenset({EventKind.TASK_SCHEDULED, EventKind.CHILD_CREATED, EventKind.TIMER_CREATED})
+_HIDDEN = _SCHEDULED | {EventKind.TURN_STARTED, EventKind.TURN_COMPLETED}
+_STRIPPED = frozenset(
+    {"EventId", "IsPlayed", "TimerId", "TaskScheduledId", "Input", "Result", "Name", "Version", "Tags"}
+)
+_STATUSES = ("Running", "Completed", "ContinuedAsNew", "Failed", "Canceled", "Terminated", "Pending", "Suspended")
+
+
+def instance_view(status: InstanceStatus, show_input: bool) -> dict[str, Any]:
+    """Status payload of one instance."""
+    return {
+        "name": status.name,
+        "instanceId": status.instance_id,
+        "runtimeStatus": str(status.status),
+        # Out-of-process languages send JSON text within a JSON string, and Azure shows that string.
+        "input": status.input if show_input else None,
+        "customStatus": parsed(status.custom_status),
+        "output": parsed(status.output),
+        "createdTime": instant(status.created),
+        "lastUpdatedTime": instant(status.updated),
+    }
+
+
+def waiting_view(status: InstanceStatus) -> dict[str, Any]:
+    """Why an instance waits: an addition of this host, under ``/admin``."""
+    failure = status.failure and {"type": status.failure.type, "frames": list(status.failure.frames)}
+    return {
+        "name": status.name,
+        "instanceId": status.instance_id,
+        "version": status.version,
+        "runtimeStatus": str(status.status),
+        "createdTime": instant(status.created),
+        "lastUpdatedTime": instant(status.updated),
+        "waitsForEvents": dict(status.waits),
+        "blocked": status.blocked,
+        "failure": failure or None,
+    }
+
+
+def entity_view(entity: EntityStatus, fetch_state: bool) -> dict[str, Any]:
+    """One entry of the list of entities."""
+    view: dict[str, Any] = {
+        "entityId": {"name": entity.name, "key": entity.key},
+        "lastOperationTime": instant(entity.updated),
+    }
+    if fetch_state:
+        view["state"] = parsed(entity.state)
+    return view
+
+
+def history_view(events: Sequence[dict[str, Any]], with_output: bool) -> list[dict[str, Any]]:
+    """``historyEvents``: the events that a reader cares for, ends joined with what they end."""
+    scheduled = {event["EventId"]: event for event in events if event["EventType"] in _SCHEDULED}
+    return [_event_view(event, scheduled, with_output) for event in events if event["EventType"] not in _HIDDEN]
+
+
+def _event_view(event: dict[str, Any], scheduled: dict[int, dict[str, Any]], with_output: bool) -> dict[str, Any]:
+    kind = EventKind(event["EventType"])
+    view = {key: value for key, value in event.items() if key not in _STRIPPED} | {"EventType": _NAMES[kind]}
+    if kind is EventKind.EXECUTION_STARTED:
+        view["FunctionName"] = event.get("Name")
+    elif kind in (EventKind.EVENT_RAISED, EventKind.EVENT_SENT):
+        view["Name"] = event.get("Name")
+    origin = scheduled.get(event.get("TaskScheduledId", event.get("TimerId", -1)))
+    if origin is not None:
+        view["ScheduledTime"] = origin["Timestamp"]
+        if origin.get("Name"):
+            view["FunctionName"] = origin["Name"]
+    if isinstance(event.get("OrchestrationStatus"), int):
+        view["OrchestrationStatus"] = _STATUSES[event["OrchestrationStatus"]]
+    if with_output:
+        view |= {key: parsed(event[key]) for key in ("Result", "Input") if event.get(key) is not None}
+    return view
+
+
+def parsed(text: str | None) -> Any:
+    """The value of a JSON text; a text that is not JSON is shown as a string."""
+    if text is None:
+        return None
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def instant(when: datetime) -> str:
+    """``yyyy-MM-ddTHH:mm:ssZ``."""
+    return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

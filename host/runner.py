@@ -1,0 +1,220 @@
+"""Run one function: bind its parameters with the converters of azure.functions, call it, encode what it gives back.
+
+Used in the host's own process and in the child process of ``--isolate``; the rules are those of the Python worker.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import traceback
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from azure.functions import meta
+from opentelemetry import context as otel_context
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from host.call import Answer, Call, HttpRequest, HttpResponse
+from host.functions import BoundType, Function, Kind
+from host.invocation import FunctionFailed
+
+_PROPAGATOR = TraceContextTextMapPropagator()
+_HERE = str(Path(__file__).parent)
+_thread = threading.local()
+
+
+class _TraceContext:
+    def __init__(self, call: Call) -> None:
+        self._call = call
+
+    @property
+    def trace_parent(self) -> str:
+        return self._call.traceparent or ""
+
+    @property
+    def trace_state(self) -> str:
+        return self._call.tracestate or ""
+
+    @property
+    def attributes(self) -> dict[str, str]:
+        return {}
+
+
+class Context:
+    """The ``context`` parameter: https://learn.microsoft.com/python/api/azure-functions/azure.functions.context."""
+
+    def __init__(self, function: Function, call: Call) -> None:
+        self._function = function
+        self._call = call
+
+    @property
+    def invocation_id(self) -> str:
+        return self._call.invocation_id
+
+    @property
+    def function_name(self) -> str:
+        return self._function.name
+
+    @property
+    def function_directory(self) -> str:
+        return self._function.directory
+
+    @property
+    def thread_local_storage(self) -> Any:
+        return _thread
+
+    @property
+    def trace_context(self) -> Any:
+        return _TraceContext(self._call)
+
+    @property
+    def retry_context(self) -> Any:
+        return None
+
+
+class Out:
+    """An output parameter, as ``azure.functions.Out``."""
+
+    def __init__(self) -> None:
+        self._value: Any = None
+
+    def set(self, val: Any) -> None:
+        self._value = val
+
+    def get(self) -> Any:
+        return self._value
+
+
+def run_sync(function: Function, call: Call) -> Answer:
+    """Call a plain function in this thread.
+
+    Raises:
+        FunctionFailed: The function, or the binding of its parameters, raised.
+    """
+    with _failures(function), _trace(call):
+        _thread.invocation_id = call.invocation_id
+        arguments, outs = _bind(function, call)
+        return _answer(function, function.call(**arguments), outs)
+
+
+async def run_async(function: Function, call: Call) -> Answer:
+    """Call an ``async def`` function on the running loop.
+
+    Raises:
+        FunctionFailed: The function, or the binding of its parameters, raised.
+    """
+    with _failures(function), _trace(call):
+        arguments, outs = _bind(function, call)
+        return _answer(function, await function.call(**arguments), outs)
+
+
+@contextlib.contextmanager
+def _trace(call: Call) -> Iterator[None]:
+    """Make the invocation's span current, so that the SDK's client and the app's own spans continue it."""
+    carrier = {"traceparent": call.traceparent or "", "tracestate": call.tracestate or ""}
+    token = otel_context.attach(_PROPAGATOR.extract(carrier, otel_context.Context()))
+    try:
+        yield
+    finally:
+        otel_context.detach(token)
+
+
+@contextlib.contextmanager
+def _failures(function: Function) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        # The SDK wraps what an orchestrator raised; its cause is what a reader looks for.
+        cause = error.__cause__ if function.kind is Kind.ORCHESTRATION and error.__cause__ is not None else error
+        raise FunctionFailed(type(cause).__name__, str(error), frames(cause)) from error
+
+
+def frames(error: BaseException) -> tuple[str, ...]:
+    """``file:line:function`` outside the host, outermost first; no values."""
+    found = traceback.extract_tb(error.__traceback__)
+    return tuple(
+        f"{frame.filename}:{frame.lineno}:{frame.name}" for frame in found if not frame.filename.startswith(_HERE)
+    )
+
+
+def _bind(function: Function, call: Call) -> tuple[dict[str, Any], dict[str, Out]]:
+    arguments: dict[str, Any] = {}
+    for name, bound in function.inputs.items():
+        datum = _trigger_datum(function, call) if name == function.trigger_param else meta.Datum(call.client, "string")
+        arguments[name] = _decode(bound, datum)
+    outs = {name: Out() for name in function.outputs}
+    arguments |= outs
+    if function.needs_context:
+        arguments["context"] = Context(function, call)
+    return arguments, outs
+
+
+def _trigger_datum(function: Function, call: Call) -> meta.Datum:
+    if not isinstance(call.body, HttpRequest):
+        return meta.Datum(call.body, "json" if function.kind is not Kind.ORCHESTRATION else "string")
+    request = call.body
+    return meta.Datum(
+        {
+            "method": meta.Datum(request.method, "string"),
+            "url": meta.Datum(request.url, "string"),
+            "headers": _strings(request.headers),
+            "query": _strings(request.query),
+            "params": _strings(request.params),
+            "body": meta.Datum(request.body, "bytes"),
+        },
+        "http",
+    )
+
+
+def _strings(values: Mapping[str, str]) -> dict[str, meta.Datum]:
+    return {name: meta.Datum(value, "string") for name, value in values.items()}
+
+
+def _decode(bound: BoundType, datum: meta.Datum) -> Any:
+    if bound.binding == "generic":
+        return datum.value.encode() if bound.pytype is bytes and isinstance(datum.value, str) else datum.value
+    return meta.get_binding_registry().get(bound.binding).decode(datum, trigger_metadata={})
+
+
+def _answer(function: Function, result: Any, outs: Mapping[str, Out]) -> Answer:
+    if function.kind is Kind.HTTP:
+        return _http_answer(function, result, outs)
+    if function.returns is None:
+        if result is not None:
+            raise RuntimeError(f"function {function.name} without a $return binding returned a non-None value")
+        return "null"
+    value = _encode(function.returns, result).value
+    return value if isinstance(value, str) else "null"
+
+
+def _http_answer(function: Function, result: Any, outs: Mapping[str, Out]) -> HttpResponse:
+    values = [
+        (function.outputs[name], out.get()) for name, out in outs.items() if function.outputs[name].binding == "http"
+    ]
+    if function.returns is not None:
+        values.insert(0, (function.returns, result))
+    elif result is not None:
+        raise RuntimeError(f"function {function.name} without a $return binding returned a non-None value")
+    for bound, value in values:
+        if value is not None:
+            return _http_response(_encode(bound, value))
+    return HttpResponse(204, (), b"")
+
+
+def _encode(bound: BoundType, value: Any) -> meta.Datum:
+    try:
+        return meta.get_binding_registry().get(bound.binding).encode(value, expected_type=bound.pytype)
+    except NotImplementedError:
+        raise TypeError(f"unable to encode a {type(value).__name__} for the binding '{bound.binding}'") from None
+
+
+def _http_response(datum: meta.Datum) -> HttpResponse:
+    if datum.type == "string":
+        return HttpResponse(200, (("Content-Type", "text/plain; charset=utf-8"),), datum.value.encode())
+    value = datum.value
+    headers = [(name, each.value) for name, each in value["headers"].items()]
+    for cookie in value["cookies"] or ():
+        headers += [("Set-Cookie", morsel.OutputString()) for morsel in cookie.values()]
+    return HttpResponse(int(value["status_code"].value), tuple(headers), bytes(value["body"].value or b""))

@@ -1,0 +1,197 @@
+"""Timer triggers: each due instant runs once, also over restarts.
+
+The next due instant is written before a run begins: a crash may lose that run, it never repeats it. What was missed
+while the host was down is caught up by one run, marked past due.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from host.app import AppIndex
+from host.call import Call
+from host.clock import Clock
+from host.functions import Function, Kind
+from host.http.triggers import log_failure
+from host.invocation import FunctionFailed
+from host.invoker import AppInvoker
+from host.keys import read_private_json, write_private_json
+from host.ncrontab import Schedule, parse_schedule
+from host.settings import StartupError, resolve
+
+log = logging.getLogger("host.schedule")
+
+ZONE = "WEBSITE_TIME_ZONE"
+_MONITORED = timedelta(minutes=1)
+"""Shorter intervals are not remembered over restarts, as on Azure."""
+_LATE = timedelta(seconds=1)
+
+
+@dataclass(frozen=True)
+class Timer:
+    """A timer function with its schedule."""
+
+    function: Function
+    schedule: Schedule
+    text: str
+    run_on_startup: bool
+    monitored: bool
+
+
+class DueTimes:
+    """When each timer is due next and ran last; in a file, or in memory only."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._path = path
+        self._entries: dict[str, dict[str, str]] = read_private_json(path) if path else {}
+
+    def get(self, timer: Timer) -> tuple[datetime | None, datetime | None]:
+        """Last and next; None of a timer that is new, or has another schedule now."""
+        entry = self._entries.get(timer.function.name, {})
+        if entry.get("schedule") != timer.text:
+            return None, None
+        return _instant(entry.get("last")), _instant(entry.get("next"))
+
+    def set(self, timer: Timer, last: datetime | None, due: datetime) -> None:
+        """Remember; durable on return if the timer is monitored."""
+        entry = {"schedule": timer.text, "next": due.isoformat()} | ({"last": last.isoformat()} if last else {})
+        self._entries[timer.function.name] = entry
+        if self._path and timer.monitored:
+            write_private_json(self._path, self._entries)
+
+
+class TimerRunner:
+    """Runs the timer functions of an app by its clock."""
+
+    def __init__(
+        self,
+        app: AppIndex,
+        invoker: AppInvoker,
+        clock: Clock,
+        store: Path | None = None,
+        environ: Mapping[str, str] = os.environ,
+    ) -> None:
+        self._invoker = invoker
+        self._clock = clock
+        self._due = DueTimes(store)
+        self._timers = read_timers(app, environ)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._running: set[asyncio.Task[None]] = set()
+        if (settle_with := getattr(clock, "settle_with", None)) is not None:
+            settle_with(self.idle)
+
+    def start(self) -> None:
+        """Begin to watch the clock."""
+        self._tasks = [asyncio.create_task(self._watch(timer), name=timer.function.name) for timer in self._timers]
+
+    async def stop(self) -> None:
+        """Start no further run and wait for those that go on."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.idle()
+
+    async def idle(self) -> None:
+        """Return when no timer function runs."""
+        while self._running:
+            await asyncio.wait(set(self._running))
+
+    async def run_now(self, function: Function) -> None:
+        """Start a run beside the schedule and return at once."""
+        timer = next(timer for timer in self._timers if timer.function is function)
+        self._spawn(timer, past_due=False)
+
+    async def _watch(self, timer: Timer) -> None:
+        now = self._clock.now()
+        _, due = self._due.get(timer)
+        if due is None or not timer.monitored:
+            due = timer.schedule.next_after(now)
+            self._due.set(timer, None, due)
+        if timer.run_on_startup and due > now:
+            await self._run(timer, past_due=False)
+        while True:
+            await self._clock.sleep_until(due)
+            now = self._clock.now()
+            late = now - due > _LATE
+            last, due = due, timer.schedule.next_after(now)
+            self._due.set(timer, last, due)
+            await self._run(timer, past_due=late)
+
+    async def _run(self, timer: Timer, past_due: bool) -> None:
+        # A run of its own task: stopping the watch does not cut it.
+        await asyncio.shield(self._spawn(timer, past_due))
+
+    def _spawn(self, timer: Timer, past_due: bool) -> asyncio.Task[None]:
+        task = asyncio.create_task(self._invoke(timer, past_due))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return task
+
+    async def _invoke(self, timer: Timer, past_due: bool) -> None:
+        function = timer.function
+        attributes = {"faas.name": function.name, "faas.trigger": "timer"}
+        try:
+            with self._invoker.telemetry.span(f"timer:{function.name}", None, attributes) as span:
+                body = json.dumps(self._datum(timer, past_due))
+                call = Call(function.name, body, str(uuid.uuid4()), self._invoker.client, span.traceparent)
+                await self._invoker.run(function, call)
+        except FunctionFailed as failure:
+            log_failure(log, function.name, failure)
+        except Exception as error:
+            log.error("%s was not run to its end: %s", function.name, type(error).__name__)
+
+    def _datum(self, timer: Timer, past_due: bool) -> dict[str, Any]:
+        last, due = self._due.get(timer)
+        status = {
+            "Last": last.isoformat() if last else None,
+            "Next": due.isoformat() if due else None,
+            "LastUpdated": self._clock.now().isoformat(),
+        }
+        return {"IsPastDue": past_due, "Schedule": {"AdjustForDST": True}, "ScheduleStatus": status}
+
+
+def read_timers(app: AppIndex, environ: Mapping[str, str]) -> tuple[Timer, ...]:
+    """The timer functions of an app.
+
+    Raises:
+        StartupError: A schedule or the time zone is malformed.
+    """
+    zone = _zone(environ)
+    return tuple(_timer(function, zone, environ) for function in app.of(Kind.TIMER))
+
+
+def _timer(function: Function, zone: tzinfo, environ: Mapping[str, str]) -> Timer:
+    trigger = function.trigger
+    text = resolve(str(trigger.schedule), environ, f"The schedule of {function.name}").strip()
+    try:
+        schedule = parse_schedule(text, zone)
+    except ValueError as error:
+        raise StartupError(f"The schedule '{text}' of {function.name}: {error}.") from error
+    first = schedule.next_after(datetime(2024, 1, 1, tzinfo=UTC))
+    long_enough = schedule.next_after(first) - first >= _MONITORED
+    monitored = long_enough if trigger.use_monitor is None else bool(trigger.use_monitor)
+    return Timer(function, schedule, text, bool(trigger.run_on_startup), monitored)
+
+
+def _zone(environ: Mapping[str, str]) -> tzinfo:
+    name = environ.get(ZONE)
+    if not name:
+        return UTC
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise StartupError(f"{ZONE} names no IANA time zone.") from error
+
+
+def _instant(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

@@ -1,0 +1,177 @@
+"""The HTTP server of the host: everything that answers on its port."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import socket
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+from host.app import AppIndex
+from host.client_binding import PUBLIC, ClientBinding
+from host.functions import Kind
+from host.http.admin import Admin
+from host.http.entities import EntityApi
+from host.http.errors import BadRequest, http_error
+from host.http.management import Handler, InstanceApi
+from host.http.signin import SignIn, is_loopback
+from host.http.triggers import HttpTriggers, Target, build_routes, log_failure
+from host.hub import TaskHub
+from host.identity import Identities
+from host.invocation import FunctionFailed
+from host.invoker import AppInvoker
+from host.keys import Keys
+from host.runner import frames
+from host.schedule import TimerRunner
+from host.settings import StartupError
+
+log = logging.getLogger("host.server")
+
+MAX_BODY = 100 * 1024 * 1024
+"""Bytes: https://learn.microsoft.com/azure/azure-functions/functions-bindings-http-webhook-trigger#limits."""
+DRAIN_SECONDS = 15.0
+SHUTDOWN_SECONDS = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerOptions:
+    """Where to listen and whom to let in."""
+
+    address: str = "127.0.0.1"
+    port: int = 0
+    """0: any free one."""
+    max_body: int = MAX_BODY
+    keys: Keys = field(default_factory=Keys)
+    identities: Identities | None = None
+
+
+class Server:
+    """A host that listens. ``origin`` is its base URL."""
+
+    def __init__(self, runner: web.AppRunner, triggers: HttpTriggers, binding: ClientBinding, keys: Keys) -> None:
+        self._runner = runner
+        self._triggers = triggers
+        self.binding = binding
+        self.keys = keys
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """The HTTP functions with their routes."""
+        return self._triggers.routes.targets
+
+    @property
+    def origin(self) -> str:
+        """``http://127.0.0.1:7071``."""
+        return self.binding.origin
+
+    async def drain(self) -> None:
+        """Refuse new requests to functions (503) and let the running ones end, at most 15 s; the rest still answers."""
+        await self._triggers.drain(DRAIN_SECONDS)
+
+    async def close(self) -> None:
+        """Release the port."""
+        await self._runner.cleanup()
+
+
+async def serve(
+    app: AppIndex,
+    hub: TaskHub,
+    invoker: AppInvoker,
+    timers: TimerRunner,
+    options: ServerOptions | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> Server:
+    """Listen, and give the invoker the client binding of this address.
+
+    Raises:
+        StartupError: The port is taken, or a route is malformed.
+    """
+    options = options or ServerOptions()
+    routes = build_routes(app, environ)
+    listener = _listen(options)
+    binding = ClientBinding(
+        origin=f"http://{options.address}:{listener.getsockname()[1]}",
+        rpc_path=f"/runtime/rpc/{secrets.token_urlsafe(24)}/",
+        hub=app.host_json.durable.hub_name,
+        system_key=options.keys.system,
+    )
+    invoker.client = binding.text()
+    web_app = web.Application(client_max_size=options.max_body, middlewares=[_failures])
+    web_app.add_routes(Admin(app, hub, options.keys, timers).routes(own_readiness=not routes.has("/health/ready")))
+    _add_management(web_app, hub, binding, options.keys)
+    sign_in = SignIn(options.identities)
+    web_app.add_routes(sign_in.routes())
+    triggers = HttpTriggers(routes, options.keys, invoker)
+    web_app.router.add_route("*", "/{path:.*}", _functions(triggers, sign_in))
+    runner = web.AppRunner(web_app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
+    await runner.setup()
+    await web.SockSite(runner, listener).start()
+    return Server(runner, triggers, binding, options.keys)
+
+
+def _listen(options: ServerOptions) -> socket.socket:
+    try:
+        return socket.create_server((options.address, options.port), backlog=1024)
+    except OSError as error:
+        raise StartupError(
+            f"Port {options.port} of {options.address} cannot be opened ({error.strerror}): "
+            "stop what listens there or choose another with --port."
+        ) from error
+
+
+def _functions(triggers: HttpTriggers, sign_in: SignIn) -> Handler:
+    async def handle(request: web.Request) -> web.Response:
+        return await triggers(request, sign_in.headers(request))
+
+    return handle
+
+
+def _add_management(web_app: web.Application, hub: TaskHub, binding: ClientBinding, keys: Keys) -> None:
+    routes = InstanceApi(hub, binding).routes() + EntityApi(hub).routes()
+    private = binding.rpc_path.rstrip("/")
+    for method, path, handler in routes:
+        web_app.router.add_route(method, PUBLIC + path, _guarded(handler, lambda request: _has_key(request, keys)))
+        web_app.router.add_route(method, private + path, _guarded(handler, lambda request: is_loopback(request.remote)))
+
+
+def _has_key(request: web.Request, keys: Keys) -> bool:
+    return keys.allows_management(request.query.get("code") or request.headers.get("x-functions-key"))
+
+
+def _guarded(handler: Handler, allowed: Callable[[web.Request], bool]) -> Handler:
+    async def handle(request: web.Request) -> web.Response:
+        return await handler(request) if allowed(request) else web.Response(status=401)
+
+    return handle
+
+
+@web.middleware
+async def _failures(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """No exception reaches aiohttp's own log, which would print its text."""
+    try:
+        return await handler(request)
+    except BadRequest as error:
+        return http_error(400, str(error), error)
+    except web.HTTPException:
+        raise
+    except Exception as error:
+        log_failure(log, "The host", FunctionFailed(type(error).__name__, "", frames(error)))
+        return http_error(500, "An error has occurred.")
+
+
+def describe_functions(app: AppIndex, server: Server) -> str:
+    """The functions and their URLs, as ``func start`` prints them."""
+    lines = ["Functions:"]
+    lines += [
+        f"  {each.function.name}: [{','.join(each.methods)}] {server.origin}{each.path}" for each in server.targets
+    ]
+    lines += [f"  {each.name}: {each.kind}" for each in app.functions if each.kind is not Kind.HTTP]
+    lines += [f"  {name}: disabled" for name in app.disabled]
+    lines += [f"  {name}: NOT SERVED: {reason}" for name, reason in app.refused.items()]
+    return "\n".join(lines)

@@ -1,0 +1,171 @@
+"""host.json and local.settings.json, as Azure Functions Core Tools reads them.
+
+Reference: https://learn.microsoft.com/azure/azure-functions/functions-host-json and
+https://learn.microsoft.com/azure/azure-functions/functions-develop-local#local-settings-file
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, MutableMapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+_TIMESPAN = re.compile(r"^(-)?(?:(\d+)\.)?(\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d{1,7}))?)?$")
+_REFERENCE = re.compile(r"%([^%\s]+)%")
+
+
+class StartupError(Exception):
+    """The host cannot start (or a verb cannot run): one sentence that says what to do; no traceback is shown."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+
+class HttpSection(_Section):
+    """``extensions.http``."""
+
+    route_prefix: str = Field("api", alias="routePrefix")
+
+
+class DurableSection(_Section):
+    """``extensions.durableTask``: what the engine reads (``host.options.HubOptions``), checked."""
+
+    hub_name: str = Field("TestHubName", alias="hubName")
+    default_version: str | None = Field(None, alias="defaultVersion")
+    version_match: Literal["None", "Strict", "CurrentOrOlder"] = Field("CurrentOrOlder", alias="versionMatchStrategy")
+    version_failure: Literal["Reject", "Fail"] = Field("Reject", alias="versionFailureStrategy")
+    max_activities: int = Field(0, alias="maxConcurrentActivityFunctions", ge=0)
+    max_orchestrators: int = Field(0, alias="maxConcurrentOrchestratorFunctions", ge=0)
+    max_entities: int = Field(0, alias="maxConcurrentEntityFunctions", ge=0)
+    max_entity_batch: int = Field(5000, alias="maxEntityOperationBatchSize", ge=1)
+
+
+class Extensions(_Section):
+    """``extensions``."""
+
+    http: HttpSection = Field(default_factory=lambda: HttpSection.model_validate({}))
+    durable: DurableSection = Field(default_factory=lambda: DurableSection.model_validate({}), alias="durableTask")
+
+
+class HostJson(_Section):
+    """host.json. Keys that this host does not know are ignored, as Azure ignores those of absent extensions."""
+
+    version: str = "2.0"
+    function_timeout: str | None = Field("00:30:00", alias="functionTimeout")
+    extensions: Extensions = Field(default_factory=lambda: Extensions.model_validate({}))
+
+    @property
+    def raw(self) -> dict[str, Any]:
+        """The document as it was written, with defaults filled in."""
+        return self.model_dump(by_alias=True)
+
+    @property
+    def route_prefix(self) -> str:
+        """The prefix of every HTTP route, without slashes; may be empty."""
+        return self.extensions.http.route_prefix.strip("/")
+
+    @property
+    def durable(self) -> DurableSection:
+        """``extensions.durableTask``."""
+        return self.extensions.durable
+
+    @property
+    def timeout(self) -> timedelta | None:
+        """How long one function may run; None (host.json says ``-1`` or null) is for ever."""
+        if self.function_timeout in (None, "-1"):
+            return None
+        return parse_timespan(str(self.function_timeout))
+
+
+class _LocalSettings(_Section):
+    values: dict[str, str | None] = Field(default_factory=dict, alias="Values")
+
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+def read_host_json(app: Path) -> HostJson:
+    """host.json of an app directory.
+
+    Raises:
+        StartupError: The file is missing, is not JSON, or a known key has the wrong type.
+    """
+    path = app / "host.json"
+    if not path.is_file():
+        raise StartupError(f"{path} is missing: --app must name a directory that holds host.json and function_app.py.")
+    settings = _read(path, HostJson)
+    if settings.version != "2.0":
+        raise StartupError(f'{path}: version must be "2.0".')
+    try:
+        _ = settings.timeout
+    except ValueError as error:
+        raise StartupError(f"{path}: functionTimeout: {error}.") from error
+    return settings
+
+
+def apply_local_settings(app: Path, environ: MutableMapping[str, str]) -> None:
+    """Put ``Values`` of local.settings.json into the environment; what is already set there wins."""
+    path = app / "local.settings.json"
+    if path.is_file():
+        for name, value in _read(path, _LocalSettings).values.items():
+            environ.setdefault(name, value or "")
+
+
+def resolve(text: str, environ: Mapping[str, str], where: str) -> str:
+    """Replace each ``%NAME%`` by the app setting of that name (names are matched in any case, as Azure does).
+
+    Raises:
+        StartupError: A setting that ``where`` refers to does not exist.
+    """
+    lowered = {name.lower(): value for name, value in environ.items()}
+
+    def value(match: re.Match[str]) -> str:
+        name = match.group(1)
+        if name.lower() not in lowered:
+            raise StartupError(
+                f"{where} refers to the app setting {name}, which is not set: add it to local.settings.json."
+            )
+        return lowered[name.lower()]
+
+    return _REFERENCE.sub(value, text)
+
+
+def is_disabled(function: str, environ: Mapping[str, str]) -> bool:
+    """Whether ``AzureWebJobs.<function>.Disabled`` (or, on Linux, with underscores) switches the function off."""
+    names = (f"AzureWebJobs.{function}.Disabled", f"AzureWebJobs_{function}_Disabled")
+    return any(environ.get(name, "").lower() in ("1", "true") for name in names)
+
+
+def parse_timespan(text: str) -> timedelta:
+    """A .NET TimeSpan in "c" format, ``[-][d.]hh:mm[:ss[.fffffff]]``.
+
+    Raises:
+        ValueError: The text has another form.
+    """
+    match = _TIMESPAN.match(text.strip())
+    if match is None:
+        raise ValueError("must have the form [d.]hh:mm:ss")
+    sign, days, hours, minutes, seconds, fraction = match.groups()
+    micros = int((fraction or "0").ljust(7, "0")) // 10
+    span = timedelta(
+        days=int(days or 0), hours=int(hours), minutes=int(minutes), seconds=int(seconds or 0), microseconds=micros
+    )
+    return -span if sign else span
+
+
+def _read(path: Path, model: type[_Model]) -> _Model:
+    try:
+        content: Any = json.loads(path.read_text(encoding="utf-8-sig"))
+        return model.model_validate(content)
+    except json.JSONDecodeError as error:
+        raise StartupError(f"{path} is not JSON: line {error.lineno}, column {error.colno}: {error.msg}.") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the document"
+        raise StartupError(f"{path}: {place}: {first['msg']}.") from error

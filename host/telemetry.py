@@ -1,0 +1,135 @@
+"""OpenTelemetry spans for every trigger, orchestration turn and activity.
+
+Without an exporter no SDK is loaded and nothing is recorded, but the W3C trace context is carried all the same: a
+request, the instance that it starts, its turns, activities and log lines share one trace id. Spans hold names, ids and
+the type of an exception, never a value, a query string or a body.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import secrets
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Span, Tracer
+
+    from host.invocation import Invocation
+
+CONNECTION = "APPLICATIONINSIGHTS_CONNECTION_STRING"
+_TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
+
+Attributes = Mapping[str, str]
+
+
+class Telemetry:
+    """Makes spans. Without a tracer it only continues trace contexts."""
+
+    def __init__(self, tracer: Tracer | None = None) -> None:
+        self._tracer = tracer
+
+    @contextlib.contextmanager
+    def span(self, name: str, parent: str | None, attributes: Attributes, server: bool = False) -> Iterator[TraceSpan]:
+        """A span below ``parent`` (a W3C traceparent; None: a new trace). An exception marks it failed, by type."""
+        if self._tracer is None:
+            yield TraceSpan(_child(parent))
+            return
+        from opentelemetry.trace import SpanKind
+
+        kind = SpanKind.SERVER if server else SpanKind.INTERNAL
+        span = self._tracer.start_span(name, _context(parent), kind, dict(attributes))
+        try:
+            yield TraceSpan(_traceparent(span), span)
+        except BaseException as error:
+            _fail(span, error)
+            raise
+        finally:
+            span.end()
+
+    @contextlib.contextmanager
+    def durable_span(self, invocation: Invocation) -> Iterator[str]:
+        """The span of an orchestration turn, an activity or an entity batch. Yields its traceparent."""
+        kind = "orchestration" if invocation.kind == "orchestrator" else invocation.kind
+        attributes = {
+            "durabletask.type": kind,
+            "durabletask.task.name": invocation.name,
+            "durabletask.task.instance_id": invocation.instance_id,
+            "faas.invocation_id": invocation.invocation_id,
+        }
+        with self.span(f"{kind}:{invocation.name}", invocation.traceparent, attributes) as span:
+            yield span.traceparent
+
+    def shutdown(self) -> None:
+        """Send what is still held."""
+        if self._tracer is not None:
+            from opentelemetry import trace
+
+            getattr(trace.get_tracer_provider(), "shutdown", lambda: None)()
+
+
+class TraceSpan:
+    """A running span; ``traceparent`` is what its children continue."""
+
+    def __init__(self, traceparent: str, span: Span | None = None) -> None:
+        self.traceparent = traceparent
+        self._span = span
+
+    def set(self, name: str, value: str | int) -> None:
+        """Add an attribute."""
+        if self._span is not None:
+            self._span.set_attribute(name, value)
+
+    def fail(self, kind: str) -> None:
+        """Mark it failed by an exception of that type."""
+        if self._span is not None:
+            from opentelemetry.trace import Status, StatusCode
+
+            self._span.set_attribute("error.type", kind)
+            self._span.set_status(Status(StatusCode.ERROR, kind))
+
+
+def trace_id(traceparent: str | None) -> str:
+    """The 32 hex digits of the trace, or an empty text."""
+    match = _TRACEPARENT.fullmatch(traceparent or "")
+    return match.group(1) if match else ""
+
+
+def _child(parent: str | None) -> str:
+    return f"00-{trace_id(parent) or secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
+
+
+def _context(parent: str | None) -> Any:
+    from opentelemetry.context import Context
+    from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+    return TraceContextTextMapPropagator().extract({"traceparent": parent or ""}, Context())
+
+
+def _traceparent(span: Span) -> str:
+    context = span.get_span_context()
+    return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
+
+
+def _fail(span: Span, error: BaseException) -> None:
+    # FunctionFailed carries the type of what the function raised; the text of neither is kept.
+    TraceSpan("", span).fail(str(getattr(error, "type", type(error).__name__)))
+
+
+def set_up(spans: str | None, environ: Mapping[str, str] = os.environ) -> Telemetry:
+    """Switch exporters on: ``spans`` is a file for JSON lines, ``-`` the console; Azure Monitor by its setting."""
+    if not spans and not environ.get(CONNECTION):
+        return Telemetry()
+    from opentelemetry import trace
+
+    if environ.get(CONNECTION):
+        from azure.monitor.opentelemetry import configure_azure_monitor
+
+        configure_azure_monitor(connection_string=environ[CONNECTION], logger_name="host")
+    if spans:
+        from host.spans import add_exporter
+
+        add_exporter(spans)
+    return Telemetry(trace.get_tracer("host"))
