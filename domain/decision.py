@@ -58,6 +58,11 @@ class ItemDecision(BaseModel):
     information: tuple[str, ...] = ()
     """LOINC codes of what is asked for (action A4)."""
 
+    @property
+    def adverse(self) -> bool:
+        """Denied, or authorized for less than was asked: a named clinician decides so, never a rule."""
+        return self.action in (Action.NOT_CERTIFIED, Action.MODIFIED)
+
 
 def overall(decisions: Sequence[ItemDecision]) -> CaseState:
     """What the decisions on all items amount to. Pended when any item is (X12: the request is as open as its items)."""

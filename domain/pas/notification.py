@@ -12,14 +12,27 @@ from domain import fhir
 from domain.codes import PAS_TOPIC
 from domain.json import Resource
 
+_FILTER = "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/backport-filter-criteria"
 
-def notification(subscription: str, number: int, at: datetime, response: Resource, base: str, id_: str) -> Resource:
-    """The Bundle of type ``history``: the status Parameters, then the PAS response Bundle as the focus.
 
-    ``subscription``: ``Subscription/<id>``; ``number``: counts the events of the subscription from 1; ``response``: a
-    PAS response Bundle; ``base``: our FHIR base URL; ``id_``: of this notification (the receiver's idempotency key).
+def subscribes(subscription: Resource, organization: str) -> bool:
+    """Whether the Subscription asks for the answers to ``organization``: its filter names it in ``org-identifier``
+    (``orgIdentifier`` in the IG's example), alone or as ``system|value``."""
+    for extension in fhir.extensions(subscription.get("_criteria"), _FILTER):
+        name, _, values = str(extension.get("valueString", "")).partition("=")
+        named = {value.rpartition("|")[2] for value in values.split(",")}
+        if name in ("org-identifier", "orgIdentifier") and organization in named:
+            return True
+    return False
+
+
+def notification(subscription: Resource, answer: Resource, notice: str, number: int, at: datetime) -> Resource:
+    """The Bundle of type ``history``: the status Parameters, then ``answer`` (a PAS response Bundle with an id).
+
+    ``notice``: id of this notification, the receiver's idempotency key; ``number``: the event's number; ``at``: UTC.
     """
-    focus = f"{base}/Bundle/{id_}"
+    base = answer["entry"][0]["fullUrl"].rsplit("/", 2)[0]
+    own, focus = f"{base}/{fhir.name(subscription)}", f"{base}/{fhir.name(answer)}"
     event = [
         {"name": "event-number", "valueString": str(number)},
         {"name": "timestamp", "valueInstant": fhir.instant(at)},
@@ -27,9 +40,9 @@ def notification(subscription: str, number: int, at: datetime, response: Resourc
     ]
     status = {
         "resourceType": "Parameters",
-        "id": f"{id_}-status",
+        "id": f"{notice}-status",
         "parameter": [
-            {"name": "subscription", "valueReference": {"reference": f"{base}/{subscription}"}},
+            {"name": "subscription", "valueReference": {"reference": own}},
             {"name": "topic", "valueCanonical": PAS_TOPIC},
             {"name": "status", "valueCode": "active"},
             {"name": "type", "valueCode": "event-notification"},
@@ -38,20 +51,20 @@ def notification(subscription: str, number: int, at: datetime, response: Resourc
     }
     return {
         "resourceType": "Bundle",
-        "id": f"{id_}-notice",
+        "id": notice,
         "type": "history",
         "timestamp": fhir.instant(at),
         "entry": [
             {
-                "fullUrl": f"{base}/Parameters/{id_}-status",
+                "fullUrl": f"{base}/{fhir.name(status)}",
                 "resource": status,
-                "request": {"method": "GET", "url": f"{base}/{subscription}/$status"},
+                "request": {"method": "GET", "url": f"{own}/$status"},
                 "response": {"status": "200"},
             },
             {
                 "fullUrl": focus,
-                "resource": {**response, "id": id_},
-                "request": {"method": "PUT", "url": f"Bundle/{id_}"},
+                "resource": answer,
+                "request": {"method": "PUT", "url": fhir.name(answer)},
                 "response": {"status": "200"},
             },
         ],

@@ -15,6 +15,7 @@ from domain.case import resource_id
 from domain.codes import (
     ADJUDICATION,
     NPI,
+    NUCC,
     PAS,
     X12_ACTION,
     X12_FOLLOW_UP,
@@ -24,8 +25,6 @@ from domain.codes import (
 )
 from domain.decision import SENTENCES, X12_REASONS, ItemDecision
 from domain.json import Json, Resource
-
-NUCC = "http://nucc.org/provider-taxonomy"
 
 
 @dataclass(frozen=True, slots=True)
