@@ -166,6 +166,8 @@ class Finding(Facts):
     status: FindingStatus
     text: str
     """The criterion as one sentence for a provider; holds no value of the patient."""
+    policy: str | None = None
+    """The published policy that the criterion follows, as a citation."""
     evidence_code: str | None = None
     """The LOINC (or answer) code that the criterion looks at: what to ask for when unknown."""
     sources: tuple[str, ...] = ()

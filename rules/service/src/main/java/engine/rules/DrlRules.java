@@ -8,7 +8,6 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import org.drools.core.common.InternalFactHandle;
 import org.kie.api.KieBase;
 import org.kie.api.KieServices;
 import org.kie.api.builder.ReleaseId;
@@ -87,12 +86,24 @@ final class DrlRules implements AutoCloseable {
         for (String name : manifest.results()) {
             Class<?> type = types.type(name);
             var list = results.putArray(name);
-            session.getFactHandles(type::isInstance).stream()
-                    .map(InternalFactHandle.class::cast)
-                    .sorted(Comparator.comparingLong(InternalFactHandle::getId)) // the object store itself has no order
-                    .forEach(handle -> list.add(json.valueToTree(handle.getObject())));
+            session.getObjects(type::isInstance).stream()
+                    .map(object -> (JsonNode) json.valueToTree(object))
+                    .sorted(DrlRules::compare) // the object store itself has no order
+                    .forEach(list::add);
         }
         return results;
+    }
+
+    /** By the fields in their order of declaration. */
+    private static int compare(JsonNode left, JsonNode right) {
+        for (var fields = left.fieldNames(); fields.hasNext(); ) {
+            String name = fields.next();
+            JsonNode a = left.get(name);
+            JsonNode b = right.get(name);
+            int order = a.isNumber() && b.isNumber() ? a.decimalValue().compareTo(b.decimalValue()) : a.toString().compareTo(b.toString());
+            if (order != 0) return order;
+        }
+        return 0;
     }
 
     @Override
