@@ -12,27 +12,14 @@ from domain import fhir
 from domain.codes import PAS_TOPIC
 from domain.json import Resource
 
-_FILTER = "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/backport-filter-criteria"
 
+def notification(subscription: str, number: int, at: datetime, response: Resource, base: str, id_: str) -> Resource:
+    """The Bundle of type ``history``: the status Parameters, then the PAS response Bundle as the focus.
 
-def subscribes(subscription: Resource, organization: str) -> bool:
-    """Whether the Subscription asks for the answers to ``organization``: its filter names it in ``org-identifier``
-    (``orgIdentifier`` in the IG's example), alone or as ``system|value``."""
-    for extension in fhir.extensions(subscription.get("_criteria"), _FILTER):
-        name, _, values = str(extension.get("valueString", "")).partition("=")
-        named = {value.rpartition("|")[2] for value in values.split(",")}
-        if name in ("org-identifier", "orgIdentifier") and organization in named:
-            return True
-    return False
-
-
-def notification(subscription: Resource, answer: Resource, notice: str, number: int, at: datetime) -> Resource:
-    """The Bundle of type ``history``: the status Parameters, then ``answer`` (a PAS response Bundle with an id).
-
-    ``notice``: id of this notification, the receiver's idempotency key; ``number``: the event's number; ``at``: UTC.
+    ``subscription``: ``Subscription/<id>``; ``number``: counts the events of the subscription from 1; ``response``: a
+    PAS response Bundle; ``base``: our FHIR base URL; ``id_``: of this notification (the receiver's idempotency key).
     """
-    base = answer["entry"][0]["fullUrl"].rsplit("/", 2)[0]
-    own, focus = f"{base}/{fhir.name(subscription)}", f"{base}/{fhir.name(answer)}"
+    focus = f"{base}/Bundle/{id_}"
     event = [
         {"name": "event-number", "valueString": str(number)},
         {"name": "timestamp", "valueInstant": fhir.instant(at)},
@@ -40,9 +27,9 @@ def notification(subscription: Resource, answer: Resource, notice: str, number: 
     ]
     status = {
         "resourceType": "Parameters",
-        "id": f"{notice}-status",
+        "id": f"{id_}-status",
         "parameter": [
-            {"name": "subscription", "valueReference": {"reference": own}},
+            {"name": "subscription", "valueReference": {"reference": f"{base}/{subscription}"}},
             {"name": "topic", "valueCanonical": PAS_TOPIC},
             {"name": "status", "valueCode": "active"},
             {"name": "type", "valueCode": "event-notification"},
@@ -51,20 +38,20 @@ def notification(subscription: Resource, answer: Resource, notice: str, number: 
     }
     return {
         "resourceType": "Bundle",
-        "id": notice,
+        "id": f"{id_}-notice",
         "type": "history",
         "timestamp": fhir.instant(at),
         "entry": [
             {
-                "fullUrl": f"{base}/{fhir.name(status)}",
+                "fullUrl": f"{base}/Parameters/{id_}-status",
                 "resource": status,
-                "request": {"method": "GET", "url": f"{own}/$status"},
+                "request": {"method": "GET", "url": f"{base}/{subscription}/$status"},
                 "response": {"status": "200"},
             },
             {
                 "fullUrl": focus,
-                "resource": answer,
-                "request": {"method": "PUT", "url": fhir.name(answer)},
+                "resource": {**response, "id": id_},
+                "request": {"method": "PUT", "url": f"Bundle/{id_}"},
                 "response": {"status": "200"},
             },
         ],
