@@ -1,0 +1,98 @@
+"""Builds a server's Maven module when its sources changed, and keeps the result apart from ``target/``.
+
+A build never touches the files of a running server: each content hash has a folder of its own in ``.cache/stack``.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from stack.java import find_jdk, find_maven
+from stack.options import CACHE, ROOT, StackError
+from stack.progress import Progress
+
+_TICK: Final = 0.5
+
+
+def built(name: str, title: str, module: Path) -> Path:
+    """The jar of ``module``, built if need be. Raises ``StackError`` with the log's place when Maven fails."""
+    folder = CACHE / f"{name}-{content_hash(module)[:12]}"
+    jar = folder / f"{module.name}.jar"
+    if jar.exists():
+        return jar
+    with _alone():
+        if not jar.exists():
+            _maven(name, title, module)
+            _keep(module, folder, jar)
+    return jar
+
+
+def content_hash(module: Path) -> str:
+    """SHA-256 over the names and contents of the POM and everything under ``src``."""
+    digest = hashlib.sha256()
+    for path in [module / "pom.xml", *sorted(p for p in (module / "src").rglob("*") if p.is_file())]:
+        digest.update(str(path.relative_to(module)).encode() + b"\0")
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def _maven(name: str, title: str, module: Path) -> None:
+    log = CACHE / f"{name}-build.log"
+    command = [find_maven(), "-q", "-B", "-DskipTests", "-f", str(module / "pom.xml"), "package"]
+    environment = {**os.environ, "JAVA_HOME": str(find_jdk().home)}
+    with log.open("wb") as out, Progress(f"{title}: building (the first time downloads its libraries)") as progress:
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=subprocess.STDOUT)
+        try:
+            while _running(process):
+                progress.tick()
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
+        if process.returncode:
+            raise StackError(f"Maven could not build {module.relative_to(ROOT)}: see {log}.")
+
+
+def _running(process: subprocess.Popen[bytes]) -> bool:
+    try:
+        process.wait(_TICK)
+    except subprocess.TimeoutExpired:
+        return True
+    return False
+
+
+def _keep(module: Path, folder: Path, jar: Path) -> None:
+    """Copy the jar and hard-link the libraries; the jar comes last, so that a folder with a jar is complete."""
+    target = module / "target"
+    (folder / "lib").mkdir(parents=True, exist_ok=True)
+    for library in (target / "lib").glob("*.jar"):
+        _link(library, folder / "lib" / library.name)
+    source = next(path for path in target.glob("*.jar") if not path.name.endswith("-sources.jar"))
+    part = jar.with_suffix(".part")
+    shutil.copy2(source, part)
+    part.replace(jar)
+
+
+def _link(source: Path, destination: Path) -> None:
+    destination.unlink(missing_ok=True)
+    try:
+        os.link(source, destination)
+    except OSError:
+        shutil.copy2(source, destination)
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """One build at a time on this machine."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / "build.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,175 @@
+"""Starting and stopping the stack: what already runs is left alone, what is slow starts side by side."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+import httpx
+
+from stack import processes
+from stack.build import built
+from stack.options import Options, StackError
+from stack.processes import Running
+from stack.progress import Progress
+from stack.servers import Server, servers
+
+_TICK: Final = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """One server, as it stands."""
+
+    name: str
+    title: str
+    url: str
+    log: str
+    pid: int | None
+    """``None``: it does not run."""
+    ready: bool
+    rss_bytes: int | None = None
+    cpu_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """A stack that runs."""
+
+    options: Options
+    seconds: float
+    """How long ``up`` took, builds included."""
+    started: tuple[str, ...]
+    """The names of the servers that were not running before."""
+
+    @property
+    def fhir_url(self) -> str:
+        """Base of the FHIR server."""
+        return self._url("fhir")
+
+    @property
+    def rules_url(self) -> str:
+        """Base of the rules service."""
+        return self._url("rules")
+
+    def states(self) -> list[State]:
+        """Pids, memory and CPU seconds, now."""
+        return status(self.options)
+
+    def _url(self, name: str) -> str:
+        return next(server.url for server in servers(self.options) if server.name == name)
+
+
+def up(options: Options | None = None) -> Servers:
+    """Build what changed, start what does not run, and return when everything is ready. Raises ``StackError``."""
+    options = options or Options()
+    begin = time.monotonic()
+    absent = [server for server in servers(options) if not _runs(server)]
+    for server in absent:
+        _check_port(server)
+        built(server.name, server.title, server.module)
+    started = [(server, server.start()) for server in absent]
+    try:
+        _await_ready(started, options.ready_seconds)
+    except BaseException:
+        _stop(started, options)
+        raise
+    return Servers(options, time.monotonic() - begin, tuple(server.name for server in absent))
+
+
+def down(options: Options | None = None) -> list[str]:
+    """Stop what runs: SIGTERM, and SIGKILL when that is not heard. Returns the titles of what was stopped."""
+    options = options or Options()
+    running = [(server, found) for server in servers(options) if (found := processes.recall(server.pid_file))]
+    _stop(running, options)
+    return [server.title for server, _ in running]
+
+
+def status(options: Options | None = None) -> list[State]:
+    """How each server stands."""
+    return [_state(server) for server in servers(options or Options())]
+
+
+def _state(server: Server) -> State:
+    running = processes.recall(server.pid_file)
+    if running is None:
+        return State(server.name, server.title, server.url, str(server.log), None, ready=False)
+    pid = running.pid
+    return State(
+        server.name,
+        server.title,
+        server.url,
+        str(server.log),
+        pid,
+        ready=_is_ready(server),
+        rss_bytes=processes.resident_bytes(pid),
+        cpu_seconds=processes.cpu_seconds(pid),
+    )
+
+
+def _runs(server: Server) -> bool:
+    """Whether it runs on its port. One of the same data on another port is in the way: two would share its files."""
+    running = processes.recall(server.pid_file)
+    if running is not None and running.port != server.port:
+        raise StackError(
+            f"The {server.title} of {server.data} already runs on port {running.port}: "
+            f"stop it first, or start with {server.port_setting} {running.port}."
+        )
+    return running is not None
+
+
+def _check_port(server: Server) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", server.port))
+        except OSError:
+            raise StackError(
+                f"Port {server.port} of the {server.title} is taken by another program: "
+                f"stop that, or choose another port with {server.port_setting}."
+            ) from None
+
+
+def _await_ready(started: list[tuple[Server, Running]], seconds: float) -> None:
+    if not started:
+        return
+    waiting = list(started)
+    with Progress(_starting(server for server, _ in started)) as progress:
+        while waiting:
+            for server, running in waiting:
+                _check_alive(server, running, progress.seconds, seconds)
+            waiting = [(server, running) for server, running in waiting if not _is_ready(server)]
+            progress.tick()
+            time.sleep(_TICK if waiting else 0)
+
+
+def _starting(those: Iterable[Server]) -> str:
+    return f"{' and '.join(server.title for server in those)}: starting"
+
+
+def _check_alive(server: Server, running: Running, elapsed: float, limit: float) -> None:
+    if not processes.alive(running):
+        raise StackError(f"The {server.title} stopped while it was starting: see {server.log}.")
+    if elapsed > limit:
+        raise StackError(f"The {server.title} was not ready after {limit:.0f} s: see {server.log}.")
+
+
+def _is_ready(server: Server) -> bool:
+    try:
+        return httpx.get(server.ready_url, timeout=2.0, trust_env=False).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def _stop(those: list[tuple[Server, Running]], options: Options) -> None:
+    if not those:
+        return
+    with Progress(f"{' and '.join(server.title for server, _ in those)}: stopping") as progress:
+        for _, running in those:
+            processes.terminate(running)
+        for server, running in those:
+            processes.wait_ended(running, options.stop_seconds - progress.seconds, progress.tick)
+            server.pid_file.unlink(missing_ok=True)

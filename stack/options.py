@@ -1,0 +1,36 @@
+"""What the local stack can be told, and how it complains."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+CACHE: Final = ROOT / ".cache" / "stack"
+"""Built servers and their class archives. Can be deleted at any time while nothing runs."""
+DATA: Final = ROOT / ".data"
+FHIR_PORT: Final = 18480
+RULES_PORT: Final = 18080
+
+
+class StackError(Exception):
+    """The stack cannot do what was asked; the message is one sentence for the person at the keyboard."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Settings of one stack. Two stacks may run beside each other with another ``data`` and other ports."""
+
+    data: Path = DATA
+    """Databases, process ids and logs."""
+    only: tuple[str, ...] = ("rules", "fhir")
+    """Which servers: ``rules``, ``fhir``."""
+    fhir_port: int = FHIR_PORT
+    rules_port: int = RULES_PORT
+    rulesets: Path = ROOT / "rules" / "rulesets"
+    """The folder of rulesets that the rules service loads and watches."""
+    ready_seconds: float = 240.0
+    """How long a server may take to become ready."""
+    stop_seconds: float = 60.0
+    """How long a server may take to stop before it is killed. The first stop writes the class archive: 10 s or more."""
