@@ -42,7 +42,7 @@ class VirtualClock:
     """
 
     HOPS = 8
-    """Loop turns that a woken sleeper gets before the settlers are asked."""
+    """Loop turns that a woken or new sleeper gets before anyone asks whether work has ended."""
 
     def __init__(self, start: datetime = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)) -> None:
         self._now = start.astimezone(UTC)
@@ -79,10 +79,14 @@ class VirtualClock:
 
     async def settle(self) -> None:
         """Return when every woken sleeper has done its work."""
+        for idle in (*self._settlers, *self._settlers):  # twice: work may end with a new sleeper that is due
+            await self._hop()
+            await idle()
+        await self._hop()
+
+    async def _hop(self) -> None:
         for _ in range(self.HOPS):
             await asyncio.sleep(0)
-        for idle in self._settlers:
-            await idle()
 
     def _next_due(self, limit: datetime) -> tuple[datetime, int, asyncio.Future[None]] | None:
         while self._sleepers and (self._sleepers[0][2].done() or self._sleepers[0][0] <= limit):

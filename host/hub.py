@@ -34,9 +34,9 @@ from host.model import (
     Status,
 )
 from host.options import HubOptions
+from host.starts import new_start
 from host.store import Store
 from host.store.base import Message
-from host.turn import new_start
 
 FORBIDDEN = frozenset("/\\#?")
 LONGEST_ID = 256

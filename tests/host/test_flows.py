@@ -16,10 +16,9 @@ from host.store import Store
 from host.testing import DurableHost, FunctionsInvoker, durable_host
 
 Flow = Generator[Any, Any, Any]
-Context = df.DurableOrchestrationContext
 
 
-def sequence(context: Context) -> Flow:
+def sequence(context: df.DurableOrchestrationContext) -> Flow:
     out = []
     for city in ("Tokyo", "Seattle", "London"):
         greeting = yield context.call_activity("hello", city)
@@ -27,12 +26,12 @@ def sequence(context: Context) -> Flow:
     return out
 
 
-def fan(context: Context) -> Flow:
+def fan(context: df.DurableOrchestrationContext) -> Flow:
     squares = yield context.task_all([context.call_activity("Square", i) for i in range(context.get_input()["n"])])
     return sum(squares)
 
 
-def approval(context: Context) -> Flow:
+def approval(context: df.DurableOrchestrationContext) -> Flow:
     context.set_custom_status({"step": "review"})
     timer = context.create_timer(context.current_utc_datetime + timedelta(days=7))
     approved = context.wait_for_external_event("Approve")
@@ -43,7 +42,7 @@ def approval(context: Context) -> Flow:
     return "timed out"
 
 
-def retrying(context: Context) -> Flow:
+def retrying(context: df.DurableOrchestrationContext) -> Flow:
     options = df.RetryOptions(first_retry_interval_in_milliseconds=50_000, max_number_of_attempts=3)
     first = yield context.call_activity_with_retry("flaky", options, 2)
     try:
@@ -52,24 +51,24 @@ def retrying(context: Context) -> Flow:
         return [first, str(error).split("\n")[0]]
 
 
-def parent(context: Context) -> Flow:
+def parent(context: df.DurableOrchestrationContext) -> Flow:
     children = [context.call_sub_orchestrator("sequence"), context.call_sub_orchestrator("fan", {"n": 3}, "child")]
     return (yield context.task_all(children))
 
 
-def failing_parent(context: Context) -> Flow:
+def failing_parent(context: df.DurableOrchestrationContext) -> Flow:
     try:
         yield context.call_sub_orchestrator("failing")
     except Exception as error:
         return str(error).strip()
 
 
-def failing(context: Context) -> Flow:
+def failing(context: df.DurableOrchestrationContext) -> Flow:
     yield context.call_activity("hello", "x")
     raise ValueError("no luck")
 
 
-def with_entity(context: Context) -> Flow:
+def with_entity(context: df.DurableOrchestrationContext) -> Flow:
     counter = df.EntityId("Counter", "K1")
     context.signal_entity(counter, "add", 5)
     yield context.call_entity(counter, "add", 2)
@@ -80,7 +79,7 @@ def with_entity(context: Context) -> Flow:
         return [value, str(error)]
 
 
-def eternal(context: Context) -> Flow:
+def eternal(context: df.DurableOrchestrationContext) -> Flow:
     n = context.get_input()
     yield context.create_timer(context.current_utc_datetime + timedelta(hours=1))
     if n >= 3:
@@ -88,27 +87,27 @@ def eternal(context: Context) -> Flow:
     context.continue_as_new(n + 1)
 
 
-def immediate(context: Context) -> str:
+def immediate(context: df.DurableOrchestrationContext) -> str:
     return f"got {context.get_input()}"
 
 
-def abandons(context: Context) -> Flow:
+def abandons(context: df.DurableOrchestrationContext) -> Flow:
     timer = context.create_timer(context.current_utc_datetime + timedelta(days=1))
     done = context.call_activity("hello", "x")
     yield context.task_any([done, timer])
     return "early"
 
 
-def lost(context: Context) -> Flow:
+def lost(context: df.DurableOrchestrationContext) -> Flow:
     yield context.call_activity("hullo", "x")
 
 
-def chatty(context: Context) -> Flow:
+def chatty(context: df.DurableOrchestrationContext) -> Flow:
     context.set_custom_status("x" * context.get_input())
     yield context.call_activity("hello", "x")
 
 
-def two_events(context: Context) -> Flow:
+def two_events(context: df.DurableOrchestrationContext) -> Flow:
     first = yield context.wait_for_external_event("e")
     second = yield context.wait_for_external_event("f")
     return [first, second]
