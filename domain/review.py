@@ -27,6 +27,10 @@ QUEUE: Final = ENGINE + "queue"
 """Code system of Task.performerType: the queue that a review waits in."""
 REVIEW_STATE: Final = ENGINE + "review-state"
 """Code system of a review's businessStatus: ``open``, ``claimed``, ``decided``, ``recorded``."""
+DECIDED_STATUS: Final = f"{REVIEW_STATE}|decided"
+"""Token of reviews that are decided and whose decision is not recorded yet."""
+REVIEW_CODES: Final = f"{TASK_CODE}|{TaskCode.CLINICAL_REVIEW},{TASK_CODE}|{TaskCode.APPEAL_REVIEW}"
+"""Tokens of Task.code of a review."""
 FINISHED: Final = frozenset({"completed", "cancelled", "failed", "rejected", "entered-in-error"})
 _REVIEWERS: Final = (Role.REVIEWER, Role.MEDICAL_DIRECTOR)
 _Facts = TypeVar("_Facts", bound=BaseModel)
