@@ -27,6 +27,8 @@ class Settings(BaseSettings):
     """Base of the FHIR R4 server."""
     rules_url: AnyHttpUrl = AnyHttpUrl("http://127.0.0.1:18080")
     """Base of the rules service."""
+    public_url: AnyHttpUrl = AnyHttpUrl("http://127.0.0.1:7071")
+    """Base of this app as its clients see it."""
     timeout_seconds: float = Field(default=20.0, gt=0, le=120)
     """How long one call to the FHIR server or to the rules service may take."""
     hook_hosts: str = "127.0.0.1"
@@ -56,6 +58,11 @@ class Settings(BaseSettings):
         if zone not in available_timezones():
             raise ValueError("is no IANA time zone, for example America/New_York")
         return zone
+
+    @property
+    def fhir_base(self) -> str:
+        """Our own FHIR doors, without a slash at the end."""
+        return f"{str(self.public_url).rstrip('/')}/fhir"
 
     @property
     def allowed_hosts(self) -> frozenset[str]:

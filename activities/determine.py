@@ -20,9 +20,7 @@ async def determine(work: Work[DetermineInput]) -> DetermineAnswer:
     return DetermineAnswer(items=tuple(item for item, _ in judged), fired=tuple(fired))
 
 
-async def _judge(
-    work: Work[DetermineInput], requirement: Requirement
-) -> tuple[ItemDetermination, tuple[str, ...]]:
+async def _judge(work: Work[DetermineInput], requirement: Requirement) -> tuple[ItemDetermination, tuple[str, ...]]:
     statuses = Counter(f.status for f in work.data.findings if f.sequence == requirement.sequence)
     facts = DeterminationInput(
         eligibility=work.data.eligibility,

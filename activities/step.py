@@ -1,7 +1,7 @@
 """What every activity does around its verb: decode, trace, one transaction with its audit, map errors, encode.
 
-An activity's file holds only its verb. It is idempotent: every resource that it writes has an id made of the case and the
-step, so a second run writes what the first one wrote.
+An activity's file holds only its verb. It is idempotent: every resource that it writes has an id made of the case and
+the step, so a second run writes what the first one wrote.
 """
 
 from __future__ import annotations

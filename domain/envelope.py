@@ -51,6 +51,8 @@ class Envelope(Message):
     at: datetime
     """The orchestrator's deterministic time (UTC): what a retry writes is what the first try wrote."""
     actor: str = "system"
+    due: datetime | None = None
+    """When the case must be decided (UTC)."""
     task: str | None = None
     """The open human task of the case, if any."""
     trace: str | None = None

@@ -141,13 +141,13 @@ class RecordDecisionInput(Message):
 
     source: DecisionSource
     items: tuple[ItemAction, ...] = ()
+    """What the rules decided; a person's decision is read from ``review``."""
     reject_code: str | None = None
     """X12 901 code of a request that business refuses; then ``items`` is empty."""
     review: str | None = None
     """Versioned reference of the decided review Task, when a person decided."""
     fired: tuple[str, ...] = ()
     """Ids of the rules that took part."""
-    appeal: bool = False
 
 
 class RecordedDecision(Message):
@@ -185,6 +185,14 @@ class TakeDecisionInput(Message):
     task: str
 
 
+class Missing(Message):
+    """Evidence that is missing for an item."""
+
+    sequence: int
+    code: str
+    """LOINC code of what to send."""
+
+
 class TakenDecision(Message):
     """Answer of *take-decision*: the codes of what a person decided."""
 
@@ -194,16 +202,15 @@ class TakenDecision(Message):
     """Versioned reference of the decided Task."""
     reviewer: str
     items: tuple[ItemAction, ...] = ()
-    information: tuple[str, ...] = ()
-    """LOINC codes of what to ask for."""
+    missing: tuple[Missing, ...] = ()
+    """What the reviewer asks for."""
 
 
 class RequestInformationInput(Message):
     """Data of *request-information*."""
 
     round: int
-    codes: tuple[str, ...]
-    """LOINC codes of what is missing."""
+    missing: tuple[Missing, ...]
     policy: ClockPolicy
 
 
@@ -231,7 +238,8 @@ class NotifyInput(Message):
 
     event: str
     """``decided``, ``information-requested`` or ``deemed``."""
-    claim_response: str
+    key: str
+    """What tells this notice from another of the same event: a versioned reference or an instant."""
 
 
 class CloseInput(Message):

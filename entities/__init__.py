@@ -2,7 +2,8 @@
 
 import azure.durable_functions as df
 
-from entities.review_load import NAME, review_load
+from domain.load import REVIEW_LOAD
+from entities.review_load import review_load
 
 blueprint = df.Blueprint()
-blueprint.entity_trigger(context_name="context", entity_name=NAME)(review_load)
+blueprint.entity_trigger(context_name="context", entity_name=REVIEW_LOAD)(review_load)

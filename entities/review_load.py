@@ -5,11 +5,9 @@ The FHIR Task is the truth of an assignment; this entity only spares a count ove
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from azure.durable_functions import DurableEntityContext
-
-NAME: Final = "review_load"
 
 
 def apply(state: dict[str, str | None], operation: str, data: dict[str, Any]) -> dict[str, str | None]:

@@ -31,6 +31,6 @@ def appeal(context: DurableOrchestrationContext) -> Generator[Any, Any, dict[str
     clock = Clock(case, "appeal", file)
     yield from clock.start()
     opened = OpenReviewInput(round=1, reasons=("appeal",), excluded_reviewers=file.excluded_reviewers, queue="appeals")
-    taken = yield from review(case, clock, opened, file.claim_response)
-    decision = RecordDecisionInput(source=DecisionSource.REVIEWER, items=taken.items, review=taken.task, appeal=True)
+    taken = yield from review(case, clock, opened)
+    decision = RecordDecisionInput(source=DecisionSource.REVIEWER, items=taken.items, review=taken.task)
     return (yield from conclude(case, decision))

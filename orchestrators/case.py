@@ -95,6 +95,7 @@ class Case:
             ),
             step=StepRef(id=step, n=self.calls),
             at=self.now,
+            due=self.due,
             task=self.task,
             trace=self.started.trace,
             accessed=self.accessed,

@@ -42,7 +42,7 @@ class Clock:
             if milestone.at > case.now:
                 case.plan(Due(milestone.at, "escalate", EscalateInput(percent=milestone.percent)))
         case.plan(Due(case.due, "record-deemed", ExpireInput(policy=self.deadline.policy, due=case.due)))
-        notice = NotifyInput(event="deemed", claim_response=self._file.claim_response)
+        notice = NotifyInput(event="deemed", key=case.due.isoformat())
         case.plan(Due(case.due + AFTER_EXPIRY, "notify-provider", notice))
 
     def pause(self) -> None:

@@ -27,6 +27,7 @@ from domain.messages import (
     DetermineInput,
     EligibilityAnswer,
     ItemAction,
+    Missing,
     NecessityAnswer,
     NotifyInput,
     OpenReviewInput,
@@ -54,14 +55,14 @@ def prior_authorization(context: DurableOrchestrationContext) -> Generator[Any, 
     case.pin(file)
     clock = Clock(case, "initial", file)
     yield from clock.start()
-    decision = yield from _decide(case, clock, file)
+    decision = yield from _decide(case, clock)
     return (yield from conclude(case, decision))
 
 
 def conclude(case: Case, decision: RecordDecisionInput) -> Generator[Any, Any, dict[str, Any]]:
     """Record the decision, tell the provider, close the case."""
     recorded = yield from call(case, "record-decision", RecordedDecision, decision)
-    notice = NotifyInput(event="decided", claim_response=recorded.claim_response)
+    notice = NotifyInput(event="decided", key=recorded.claim_response)
     yield from settle(case)
     yield from call(case, "notify-provider", Message, notice)
     case.show("close-case")
@@ -69,7 +70,7 @@ def conclude(case: Case, decision: RecordDecisionInput) -> Generator[Any, Any, d
     return {"state": "decided", "actions": list(recorded.actions)}
 
 
-def _decide(case: Case, clock: Clock, file: CaseFile) -> Generator[Any, Any, RecordDecisionInput]:
+def _decide(case: Case, clock: Clock) -> Generator[Any, Any, RecordDecisionInput]:
     eligible = yield from call(case, "check-eligibility", EligibilityAnswer)
     if eligible.eligibility.outcome is EligibilityOutcome.INELIGIBLE:
         code = eligible.eligibility.reject_code
@@ -77,7 +78,7 @@ def _decide(case: Case, clock: Clock, file: CaseFile) -> Generator[Any, Any, Rec
     necessity, determined = yield from _assess(case, eligible, informed=False)
     informed = _only_information_is_missing(determined)
     if informed:
-        yield from ask(case, clock, 0, _missing(necessity), file.claim_response)
+        yield from ask(case, clock, 0, _missing(necessity))
         necessity, determined = yield from _assess(case, eligible, informed=True)
     fired = (*eligible.fired, *necessity.fired, *determined.fired)
     outcomes = [(item.sequence, item.determination.outcome) for item in determined.items]
@@ -90,7 +91,7 @@ def _decide(case: Case, clock: Clock, file: CaseFile) -> Generator[Any, Any, Rec
         requirements=necessity.requirements,
         findings=necessity.findings,
     )
-    taken = yield from review(case, clock, opened, file.claim_response)
+    taken = yield from review(case, clock, opened)
     return RecordDecisionInput(source=DecisionSource.REVIEWER, items=taken.items, review=taken.task, fired=fired)
 
 
@@ -113,7 +114,8 @@ def _only_information_is_missing(determined: DetermineAnswer) -> bool:
     return DeterminationOutcome.REQUEST_INFORMATION in outcomes and DeterminationOutcome.PEND not in outcomes
 
 
-def _missing(necessity: NecessityAnswer) -> tuple[str, ...]:
-    """Codes of the evidence that no criterion found."""
-    unknown = (f.evidence_code for f in necessity.findings if f.status is FindingStatus.UNKNOWN and f.evidence_code)
-    return tuple(dict.fromkeys(unknown))
+def _missing(necessity: NecessityAnswer) -> tuple[Missing, ...]:
+    """The evidence that no criterion found."""
+    unknown = [f for f in necessity.findings if f.status is FindingStatus.UNKNOWN and f.evidence_code]
+    asked = dict.fromkeys((f.sequence, f.evidence_code) for f in unknown)
+    return tuple(Missing(sequence=sequence, code=str(code)) for sequence, code in asked)

@@ -1,0 +1,5 @@
+"""What starts or steers work. Thin: authenticate, validate, start or raise or query, respond."""
+
+from triggers import appeal, attach, cases, health, inquire, submit, sweep, tasks
+
+BLUEPRINTS = tuple(module.blueprint for module in (submit, inquire, attach, appeal, tasks, cases, health, sweep))

@@ -47,6 +47,7 @@ class Context:
     instance_id: str = "prior-authorization-1"
     version: str = "1.0.0"
     status: dict[str, Any] = field(default_factory=dict)
+    signals: list[tuple[str, Any]] = field(default_factory=list)
 
     def get_input(self) -> Any:
         return self.start.model_dump(mode="json")
@@ -62,6 +63,9 @@ class Context:
 
     def wait_for_external_event(self, name: str) -> Event:
         return Event(name)
+
+    def signal_entity(self, entity: Any, operation: str, data: Any) -> None:
+        self.signals.append((operation, data))
 
     def task_any(self, tasks: list[Any]) -> AnyOf:
         return AnyOf(tasks)

@@ -33,6 +33,7 @@ from domain.messages import (
     ItemAction,
     ItemDetermination,
     Milestone,
+    Missing,
     NecessityAnswer,
     RecordedDecision,
     TakenDecision,
@@ -97,7 +98,9 @@ def determined(outcome: DeterminationOutcome, reason: str = "because") -> Determ
 
 def taken(kind: str, action: str | None = None, task: str = "Task/r/_history/2") -> TakenDecision:
     items = (ItemAction(sequence=1, action=action),) if action else ()
-    return TakenDecision(kind=kind, task=task, reviewer="dr-1", items=items, information=("69990-8",))
+    return TakenDecision(
+        kind=kind, task=task, reviewer="dr-1", items=items, missing=(Missing(sequence=1, code="69990-8"),)
+    )
 
 
 def activities(**given: Any) -> dict[str, Activity]:
@@ -190,7 +193,7 @@ def test_missing_information_is_asked_for_once() -> None:
     )
     drive.run(prior_authorization)
     assert drive.names().count("assess_necessity") == 2
-    assert dict(drive.calls)["request_information"].data["codes"] == ["69990-8"]
+    assert dict(drive.calls)["request_information"].data["missing"] == [{"sequence": 1, "code": "69990-8"}]
     assert [e.data["information_requested"] for n, e in drive.calls if n == "determine"] == [False, True]
 
 

@@ -1,0 +1,62 @@
+"""*record-decision*: the decision as a new version of the ClaimResponse, with the case, in one transaction."""
+
+from __future__ import annotations
+
+from activities.records import change_record, plan_zone, read_record
+from activities.step import Work, step
+from domain.cases import CaseRecord, CaseState
+from domain.codes import FollowUp
+from domain.decision import ItemDecision, overall
+from domain.json import Resource
+from domain.messages import RecordDecisionInput, RecordedDecision
+from domain.pas.response import ResponseError, Reviewer, answers, authorization_number, claim_response
+from domain.review import decided_items, review_notes, reviewer_of
+
+
+@step(RecordDecisionInput)
+async def record_decision(work: Work[RecordDecisionInput]) -> RecordedDecision:
+    """Keyed by the case: a second run writes the same version again."""
+    record = await read_record(work)
+    claim = await work.unit.read(record.claim)
+    review = await work.unit.read(work.data.review) if work.data.review else None
+    decisions = _decisions(work, review)
+    if work.data.reject_code:
+        error = ResponseError(code=work.data.reject_code, follow_up=FollowUp.CORRECT)
+        response = claim_response(record.subject, claim, created=work.envelope.at, errors=[error])
+        state = CaseState.INELIGIBLE
+    else:
+        response = _response(work, record, claim, decisions, review)
+        state = overall(decisions)
+    work.unit.update({**response, "id": record.response.split("/")[1]})
+    await change_record(work, state=state)
+    stored = await work.unit.commit()
+    version = stored[0]["meta"]["versionId"]
+    return RecordedDecision(
+        claim_response=f"{record.response}/_history/{version}",
+        actions=tuple(each.action for each in decisions),
+    )
+
+
+def _decisions(work: Work[RecordDecisionInput], review: Resource | None) -> tuple[ItemDecision, ...]:
+    if review:
+        return decided_items(review)
+    return tuple(ItemDecision(sequence=item.sequence, action=item.action) for item in work.data.items)
+
+
+def _response(
+    work: Work[RecordDecisionInput],
+    record: CaseRecord,
+    claim: Resource,
+    decisions: tuple[ItemDecision, ...],
+    review: Resource | None,
+) -> Resource:
+    on = work.envelope.at.astimezone(plan_zone(work, record)).date()
+    items = answers(
+        decisions,
+        tracking=record.tracking_number,
+        authorization=authorization_number(record.subject),
+        on=on,
+        notes=review_notes(review) if review else None,
+    )
+    reviewer = reviewer_of(review) if review else Reviewer(human=False)
+    return claim_response(record.subject, claim, items, created=work.envelope.at, reviewer=reviewer)

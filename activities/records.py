@@ -1,0 +1,28 @@
+"""The case record in a step: read, and written back with what the step changed."""
+
+from __future__ import annotations
+
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from activities.step import Work
+from domain.cases import CaseRecord, changed_case, read_case
+from domain.json import Resource
+
+
+async def read_record(work: Work[Any]) -> CaseRecord:
+    """The case's record as it stands."""
+    return read_case(await work.unit.read(work.envelope.case.record))
+
+
+async def change_record(work: Work[Any], task: Resource | None = None, **changes: Any) -> Resource:
+    """Put the record with ``changes`` into this step's transaction; the deadline is stored with it."""
+    before = task or await work.unit.read(work.envelope.case.record)
+    after = changed_case(before, due=work.envelope.due, **changes)
+    work.unit.update(after)
+    return after
+
+
+def plan_zone(work: Work[Any], record: CaseRecord) -> ZoneInfo:
+    """The time zone in which the plan counted days when the request came."""
+    return ZoneInfo(record.zone or work.to.settings.plan_zone)

@@ -1,0 +1,87 @@
+"""``POST /fhir/$submit-attachment``: what a provider was asked for comes in (CDex).
+
+http://hl7.org/fhir/us/davinci-cdex/OperationDefinition/submit-attachment
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import azure.durable_functions as df
+import azure.functions as func
+
+from adapters.fhir.unit import UnitOfWork, unit
+from domain import fhir as elements
+from domain.case import resource_id
+from domain.cases import CaseRecord, changed_case, read_case
+from domain.codes import TASK_CODE, TRACKING_NUMBER, TaskCode
+from domain.errors import Conflict, Malformed, NotFound, Problem
+from domain.information import OPEN, attachments, tracking_of
+from domain.json import Resource
+from domain.principal import Role
+from triggers.door import WITH_KEY, Call, Dialect, door, fhir
+from triggers.submit import submitter
+
+blueprint = df.Blueprint()
+
+
+@door(blueprint, "fhir/$submit-attachment", "POST", roles=(Role.SUBMITTER,), dialect=Dialect.FHIR, auth=WITH_KEY)
+async def attach(call: Call) -> func.HttpResponse:
+    """Store the attachments as evidence of the case, close the open request, let the case go on."""
+    parameters = _read(call)
+    number = tracking_of(parameters)
+    task, record = await _case(call, number)
+    asked = await _open_request(call, record)
+    work = unit(
+        call.to.fhir, case=record.id, step="attach", recorded=call.to.now(), actor=call.who.id, role=Role.SUBMITTER
+    )
+    names = _store(work, record, asked, attachments(parameters))
+    work.update({**asked, "status": "completed"}, if_match=asked["meta"]["versionId"])
+    evidence = tuple(dict.fromkeys((*record.evidence, *names)))
+    work.update(changed_case(task, evidence=evidence), if_match=task["meta"]["versionId"])
+    await work.commit()
+    await call.instances.raise_event(record.id, f"informed:{asked['id']}", {"task": asked["id"]})
+    outcome = {"severity": "information", "code": "informational", "diagnostics": "The attachments were received."}
+    return fhir({"resourceType": "OperationOutcome", "issue": [outcome]})
+
+
+def _read(call: Call) -> dict[str, Any]:
+    try:
+        parameters = json.loads(call.body)
+    except ValueError:
+        raise Malformed([Problem(path="$", text="The body is not JSON.", code="structure")], "not-json") from None
+    if not isinstance(parameters, dict) or parameters.get("resourceType") != "Parameters":
+        text = "The body is not a Parameters resource."
+        raise Malformed([Problem(path="$", text=text, code="structure")], "not-parameters")
+    return parameters
+
+
+async def _case(call: Call, number: str) -> tuple[Resource, CaseRecord]:
+    query = {"identifier": f"{TRACKING_NUMBER}|{number}", "code": f"{TASK_CODE}|{TaskCode.PRIOR_AUTHORIZATION}"}
+    page = await call.to.fhir.search("Task", query)
+    own = [task for task in page.matches if read_case(task).submitter == submitter(call)]
+    if not own:
+        raise NotFound("case", "no request of your organization has this tracking id")
+    return own[0], read_case(own[0])
+
+
+async def _open_request(call: Call, record: CaseRecord) -> Resource:
+    page = await call.to.fhir.search("Task", {"part-of": record.reference, "status": ",".join(sorted(OPEN))})
+    asked = [each for each in page.matches if elements.code(each["code"], TASK_CODE) is None]
+    if not asked:
+        raise Conflict("nothing-asked", "no information is awaited for this request")
+    return asked[0]
+
+
+def _store(work: UnitOfWork, record: CaseRecord, asked: Resource, given: list[Resource]) -> list[str]:
+    """Each attachment with our id and the payer's own patient; returns their names."""
+    names = []
+    for index, resource in enumerate(given):
+        ours = {**resource, "id": resource_id(record.id, f"attachment:{asked['id']}:{index}")}
+        ours.pop("meta", None)
+        if record.patient:
+            ours["subject"] = {"reference": record.patient}
+        work.update(ours)
+        names.append(f"{ours['resourceType']}/{ours['id']}")
+    return names

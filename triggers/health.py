@@ -1,0 +1,34 @@
+"""``GET /health/ready``: whether each system that the engine needs answers."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+
+import azure.durable_functions as df
+import azure.functions as func
+
+from adapters.connections import connections
+from domain.errors import WorkflowError
+
+blueprint = df.Blueprint()
+
+
+@blueprint.route(route="health/ready", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+async def ready(req: func.HttpRequest) -> func.HttpResponse:
+    """200 when all answer, else 503; the body names each. Needs no sign-in and tells nothing else."""
+    to = connections()
+    fhir, rules = await asyncio.gather(_state(to.fhir.ready), _state(to.rules.ready))
+    status = 200 if fhir == rules == "ready" else 503
+    return func.HttpResponse(
+        json.dumps({"fhir": fhir, "rules": rules}), status_code=status, mimetype="application/json"
+    )
+
+
+async def _state(check: Callable[[], Awaitable[None]]) -> str:
+    try:
+        await check()
+    except WorkflowError:
+        return "unavailable"
+    return "ready"

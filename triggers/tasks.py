@@ -1,0 +1,162 @@
+"""The reviewers' work list: ``/tasks``, claim, assign, decide. The Task is the truth; each change an If-Match."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+import azure.durable_functions as df
+import azure.functions as func
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from adapters.fhir.unit import UnitOfWork, unit
+from domain import fhir, review
+from domain.codes import CASE_ID, TASK_CODE, TaskCode
+from domain.errors import Conflict, Malformed, NotFound, Problem
+from domain.json import Json, Resource
+from domain.load import REVIEW_LOAD
+from domain.principal import Role
+from domain.review_decision import parse_decision
+from triggers.door import Call, answer, door
+from triggers.listing import Listing, listing
+
+REVIEWERS: Final = (Role.REVIEWER, Role.MEDICAL_DIRECTOR)
+READERS: Final = (*REVIEWERS, Role.OPERATOR, Role.AUDITOR)
+REVIEWS: Final = f"{TASK_CODE}|{TaskCode.CLINICAL_REVIEW},{TASK_CODE}|{TaskCode.APPEAL_REVIEW}"
+OPEN: Final = "requested,in-progress"
+SORTS: Final = {"due": "due", "opened": "authored-on", "priority": "priority"}
+blueprint = df.Blueprint()
+
+
+class Assignment(BaseModel):
+    """Body of ``POST /tasks/{id}/assign``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    to: str
+    """Id of the principal who shall review."""
+
+
+@door(blueprint, "tasks", "GET", roles=READERS)
+async def list_tasks(call: Call) -> func.HttpResponse:
+    """Reviews by ``status``, ``queue`` and ``sort`` (``due`` first by default), paged by ``count`` and ``page``."""
+    asked = listing(call.request.params, filters={"status", "queue"}, sorts=SORTS, sort="due")
+    return answer(await find_tasks(call, asked))
+
+
+@door(blueprint, "tasks/{id}", "GET", roles=READERS)
+async def read_task(call: Call) -> func.HttpResponse:
+    """One review, with the criteria that it is about."""
+    async with _work(call, call.part("id"), audit_reads=True) as work:
+        return answer(shown(await _task(call, work)))
+
+
+@door(blueprint, "tasks/{id}/claim", "POST", roles=REVIEWERS)
+async def claim_task(call: Call) -> func.HttpResponse:
+    """The review is taken by whoever calls."""
+    return await _own(call, call.who.id, claim=True)
+
+
+@door(blueprint, "tasks/{id}/assign", "POST", roles=(Role.MEDICAL_DIRECTOR, Role.OPERATOR))
+async def assign_task(call: Call) -> func.HttpResponse:
+    """The review is given to somebody."""
+    try:
+        to = Assignment.model_validate_json(call.body).to
+    except ValidationError:
+        raise Malformed([Problem(path="/to", text='Name who shall review: {"to": "<principal id>"}.')]) from None
+    return await _own(call, to, claim=False)
+
+
+@door(blueprint, "tasks/{id}/decision", "POST", roles=REVIEWERS)
+async def decide_task(call: Call) -> func.HttpResponse:
+    """Approve, deny with a reason, modify or request information. See ``domain.review_decision.ReviewDecision``."""
+    return answer(await decide(call, call.part("id"), _json(call)))
+
+
+async def find_tasks(call: Call, asked: Listing) -> dict[str, Any]:
+    """A page of reviews."""
+    query: dict[str, str | list[str]] = {"code": REVIEWS, "status": asked.filters.get("status", OPEN)}
+    if "queue" in asked.filters:
+        query["performer"] = f"{review.QUEUE}|{asked.filters['queue']}"
+    return await asked.page(call.to.fhir, "Task", query, shown)
+
+
+async def decide(call: Call, task_id: str, body: Json) -> dict[str, Any]:
+    """Write the decision to FHIR, then tell the instance. Returns the task as shown."""
+    decision = parse_decision(body)
+    work = _work(call, task_id)
+    task = await _task(call, work, task_id)
+    claim = await work.read(str(fhir.reference(task["focus"])))
+    after = review.decided(task, claim, decision, call.who, call.to.now())
+    stored = await _write(work, task, after)
+    case = str(task["groupIdentifier"]["value"])
+    await call.instances.raise_event(case, f"decided:{task_id}", {"task": task_id})
+    return shown(stored)
+
+
+def shown(task: Resource) -> dict[str, Any]:
+    """A review as the API shows it: codes, references and instants."""
+    return {
+        "id": task["id"],
+        "kind": fhir.code(task["code"], TASK_CODE),
+        "case": task["groupIdentifier"]["value"],
+        "status": task["status"],
+        "state": fhir.code(task.get("businessStatus"), review.REVIEW_STATE),
+        "queue": fhir.code((task.get("performerType") or [{}])[0], review.QUEUE),
+        "priority": task.get("priority"),
+        "owner": review.owner(task),
+        "opened": task.get("authoredOn"),
+        "due": ((task.get("restriction") or {}).get("period") or {}).get("end"),
+        "claim": fhir.reference(task["focus"]),
+        "reasons": review.reasons(task),
+        "requirements": [each.model_dump(mode="json", by_alias=True) for each in review.requirements(task)],
+        "findings": [each.model_dump(mode="json", by_alias=True) for each in review.findings(task)],
+        "version": task["meta"]["versionId"],
+    }
+
+
+async def _own(call: Call, who: str, *, claim: bool) -> func.HttpResponse:
+    work = _work(call, call.part("id"))
+    task = await _task(call, work)
+    after = review.claimed(task, call.who) if claim else review.assigned(task, who)
+    stored = await _write(work, task, after)
+    queue = fhir.code((task.get("performerType") or [{}])[0], review.QUEUE) or "clinical-review"
+    await call.instances.signal(REVIEW_LOAD, queue, "assigned", {"task": task["id"], "reviewer": who})
+    return answer(shown(stored))
+
+
+async def _task(call: Call, work: UnitOfWork, task_id: str | None = None) -> Resource:
+    task = await work.read(f"Task/{task_id or call.part('id')}")
+    kind = fhir.code(task.get("code"), TASK_CODE)
+    if kind not in (TaskCode.CLINICAL_REVIEW, TaskCode.APPEAL_REVIEW):
+        raise NotFound("task", "there is no review of this id")
+    return task
+
+
+async def _write(work: UnitOfWork, before: Resource, after: Resource) -> Resource:
+    work.update(after, if_match=before["meta"]["versionId"])
+    try:
+        (stored,) = await work.commit()
+    except Conflict as error:
+        raise Conflict("changed", "the task was changed meanwhile; read it again") from error
+    return stored
+
+
+def _work(call: Call, task: str, *, audit_reads: bool = False) -> UnitOfWork:
+    role = Role.MEDICAL_DIRECTOR if Role.MEDICAL_DIRECTOR in call.who.roles else next(iter(sorted(call.who.roles)))
+    return unit(
+        call.to.fhir,
+        case=f"{CASE_ID}:{task}",
+        step="review",
+        recorded=call.to.now(),
+        actor=call.who.id,
+        role=role,
+        audit_reads=audit_reads,
+    )
+
+
+def _json(call: Call) -> Json:
+    try:
+        return json.loads(call.body)
+    except ValueError:
+        raise Malformed([Problem(path="", text="The body is not JSON.", code="structure")], "not-json") from None
