@@ -46,7 +46,7 @@ class HttpFhir:
             "Content-Type": "application/fhir+json",
             "Prefer": "return=representation",
         }
-        self._client = httpx.AsyncClient(timeout=timeout, headers=headers, transport=transport)
+        self._client = httpx.AsyncClient(timeout=timeout, headers=headers, transport=transport, trust_env=False)
 
     async def read(self, reference: str) -> Resource:
         """See ``Fhir.read``."""
