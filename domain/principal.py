@@ -37,6 +37,7 @@ class Principal(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     id: str
+    """The provider's own id of it (``x-ms-client-principal-id``), never a name."""
     roles: frozenset[Role]
     organization: str | None = None
     """Id of the Organization that it acts for."""
@@ -60,7 +61,7 @@ def principal(headers: Mapping[str, str]) -> Principal:
         document = json.loads(base64.b64decode(encoded, validate=True))
         claims = _claims(document)
         return Principal(
-            id=_one(claims, document.get("name_typ") or "sub") or _one(claims, "sub") or "",
+            id=headers[HEADER + "-id"],
             roles=frozenset(Role(r) for r in claims.get(document.get("role_typ") or "roles", []) if r in list(Role)),
             organization=_one(claims, "organization"),
             npi=_one(claims, "npi"),

@@ -33,7 +33,7 @@ blueprint = df.Blueprint()
     dialect=Dialect.FHIR,
     auth=WITH_KEY,
 )
-async def appeal(call: Call) -> func.HttpResponse:
+async def file_appeal(call: Call) -> func.HttpResponse:
     """Open an appeal instance of its own. The same version appealed twice is one appeal."""
     original = await _case(call)
     response = await call.to.fhir.read(original.response)
