@@ -28,7 +28,7 @@ from host.actions import (
     WaitEvent,
 )
 from host.invocation import FunctionFailed
-from host.model import EntityStatus, Event, EventKind, Failure, InstanceStatus
+from host.model import EntityStatus, Event, EventKind, Failure, InstanceStatus, Parent, Status
 
 STATE_LABEL = "\n\n$OutOfProcData$:"
 TIMER_SPANS = {"longRunningTimerIntervalDuration": "3.00:00:00", "maximumShortTimerDuration": "6.00:00:00"}
@@ -152,6 +152,67 @@ _WIRE: dict[EventKind, Callable[[Event], Wire]] = {
     EventKind.RESUMED: lambda event: {"Reason": event.text},
     EventKind.REWOUND: lambda event: {"Reason": event.text},
 }
+
+
+def unwire(event: Wire) -> Event:
+    """Inverse of ``wire``, as far as a replay needs it; events of Azure are read too."""
+    kind = EventKind(event["EventType"])
+    number = event.get("TaskScheduledId", event.get("TimerId", -1))
+    head: Wire = {"kind": kind, "at": moment(event["Timestamp"]), "id": event["EventId"], "task": number}
+    head |= {"name": event.get("Name"), "instance": event.get("InstanceId")}
+    if due := event.get("FireAt"):
+        head["due"] = moment(due)
+    fields = _UNWIRE.get(kind)
+    return Event(**head | (fields(event) if fields else {}))
+
+
+def _unstarted(event: Wire) -> Wire:
+    own = event.get("OrchestrationInstance") or {}
+    text = event.get("Input")
+    parent = event.get("ParentInstance")
+    return {
+        "instance": own.get("InstanceId"),
+        "execution": own.get("ExecutionId"),
+        "version": event.get("Version"),
+        "text": json.loads(text) if text else None,
+        "parent": parent
+        and Parent(
+            parent["OrchestrationInstance"]["InstanceId"],
+            parent["OrchestrationInstance"]["ExecutionId"],
+            parent.get("Name") or "",
+            parent.get("TaskScheduleId", -1),
+        ),
+    }
+
+
+def _unrequest(event: Wire) -> Wire:
+    request = json.loads(event["Input"])
+    return {
+        "name": request.get("op"),
+        "signal": request.get("signal", False),
+        "request": request.get("id"),
+        "text": request.get("input"),
+    }
+
+
+_UNWIRE: dict[EventKind, Callable[[Wire], Wire]] = {
+    EventKind.EXECUTION_STARTED: _unstarted,
+    EventKind.EXECUTION_COMPLETED: lambda event: {"status": _status(event), "text": event.get("Result")},
+    EventKind.EXECUTION_TERMINATED: lambda event: {"text": event.get("Input")},
+    EventKind.TASK_SCHEDULED: lambda event: {"text": json.loads(event["Input"])[0]},
+    EventKind.TASK_COMPLETED: lambda event: {"text": event.get("Result")},
+    EventKind.TASK_FAILED: lambda event: {"text": event.get("Reason"), "details": event.get("Details")},
+    EventKind.CHILD_CREATED: lambda event: {"version": event.get("Version"), "text": event.get("Input")},
+    EventKind.CHILD_COMPLETED: lambda event: {"text": event.get("Result")},
+    EventKind.CHILD_FAILED: lambda event: {"text": event.get("Reason"), "details": event.get("Details")},
+    EventKind.EVENT_SENT: _unrequest,
+    EventKind.EVENT_RAISED: lambda event: {"text": event.get("Input")},
+}
+
+
+def _status(event: Wire) -> Status | None:
+    found = event.get("OrchestrationStatus")
+    return Status(found) if isinstance(found, str) else None
 
 
 # --- out: the orchestrator's state ------------------------------------------------------------------------------------

@@ -58,7 +58,9 @@ class Engine:
     async def drain(self) -> None:
         """Return when running functions have ended; nothing new begins."""
         await self._alarm.stop()
-        await asyncio.gather(self._activity_lane.drain(), self._turn_lane.drain(), self._entity_lane.drain())
+        await self._activity_lane.drain(finish=False)
+        await self._entity_lane.drain(finish=True)
+        await self._turn_lane.drain(finish=True)  # last: what activities and entities answered is written
         await self._http.close()
 
     async def idle(self) -> None:

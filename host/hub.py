@@ -34,6 +34,7 @@ from host.model import (
     Status,
 )
 from host.options import HubOptions
+from host.rewind import rewind
 from host.starts import new_start
 from host.store import Store
 from host.store.base import Message
@@ -122,6 +123,11 @@ class TaskHub:
         if status.status is not Status.SUSPENDED:
             raise WrongState(f"Instance '{instance_id}' is not suspended.")
         await self._post(instance_id, EventKind.RESUMED, reason)
+
+    async def rewind(self, instance_id: str, reason: str | None = None) -> None:
+        """Run a failed instance again from its last good step. Raises UnknownInstance, NotFinished, WrongState."""
+        for woken in await rewind(self._store, instance_id, reason, self._clock.now()):
+            self._engine.wake(woken)
 
     async def restart(self, instance_id: str, new_id: bool = True) -> str:
         """Start again with the same name and input; returns the id. Raises UnknownInstance, AlreadyRunning."""

@@ -52,13 +52,14 @@ class Lane(Generic[K]):
         self._queue[key] = None
         self._fill()
 
-    async def drain(self) -> None:
-        """Begin nothing more and return when running work has ended."""
+    async def drain(self, *, finish: bool) -> None:
+        """Take nothing more and return when running work, and with ``finish`` queued work too, has ended."""
         self._open = False
-        for _ in self._queue:
-            self._busy.end()
-        self._queue.clear()
-        if self._running:
+        if not finish:
+            for _ in self._queue:
+                self._busy.end()
+            self._queue.clear()
+        while self._running:
             await asyncio.wait(self._running.values())
 
     def _fill(self) -> None:

@@ -259,35 +259,32 @@ def contradictions(events: Sequence[Event], position: Position) -> Iterator[str]
     for event in events:
         if event.kind not in CREATED:
             continue
-        what, name = _described(event)
         started = position.started.get(event.id)
-        was = f"A previous execution of this orchestration scheduled {what} with sequence ID {event.id}{_named(name)}"
+        was = f"A previous execution of this orchestration scheduled {described(event)} with sequence ID {event.id}"
         if started is None:
             yield f"{was}, but the current replay execution hasn't (yet?) scheduled this task. {CHANGED}"
-        elif not _matches(event, started):
-            yield f"{was}, but the current replay execution scheduled {_leaf(started)} with this number. {CHANGED}"
+        elif not matches(event, started):
+            yield f"{was}, but the current replay execution scheduled {named_leaf(started)} with this number. {CHANGED}"
 
 
 CHANGED = "Was a change made to the orchestrator code after this instance had already started running?"
 
 
-def _named(name: str | None) -> str:
-    return f" and name '{name}'" if name else ""
-
-
-def _described(event: Event) -> tuple[str, str | None]:
+def described(event: Event) -> str:
+    """A created task, in words."""
     match event.kind:
         case EventKind.TASK_SCHEDULED:
-            return "an activity task", event.name
+            return f"an activity task named '{event.name}'"
         case EventKind.CHILD_CREATED:
-            return "a sub-orchestration task", event.name
+            return f"a sub-orchestration task named '{event.name}'"
         case EventKind.TIMER_CREATED:
-            return "a timer task", None
+            return "a timer task"
         case _:
-            return "a send event task", event.instance
+            return f"a send event task to '{event.instance}'"
 
 
-def _leaf(leaf: Leaf) -> str:
+def named_leaf(leaf: Leaf) -> str:
+    """An action, in the same words."""
     match leaf:
         case CallActivity():
             return f"an activity task named '{leaf.name}'"
@@ -299,7 +296,8 @@ def _leaf(leaf: Leaf) -> str:
             return f"a send event task to '{leaf.entity}'"
 
 
-def _matches(event: Event, leaf: Leaf) -> bool:
+def matches(event: Event, leaf: Leaf) -> bool:
+    """Same kind and, in any case, same name: all that the framework compares."""
     match leaf:
         case CallActivity():
             return event.kind is EventKind.TASK_SCHEDULED and _same(event.name, leaf.name)

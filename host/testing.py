@@ -28,6 +28,7 @@ from host.hub import TaskHub
 from host.invocation import FunctionFailed, Invocation, Invoker, Kind
 from host.model import InstanceStatus
 from host.options import Compat, HubOptions
+from host.recording import export
 from host.store import Store
 from host.store.memory import MemoryStore
 
@@ -153,6 +154,11 @@ class DurableHost:
         """Start an orchestration with JSON input and return its status when it settles."""
         started = await self.hub.start(name, None if data is None else json.dumps(data), instance_id)
         return await self.settled(started)
+
+    async def record(self, instance_id: str) -> dict[str, Any]:
+        """The history so far, as a recording (``host.recording``)."""
+        status = await self.settled(instance_id)
+        return export(await self.hub.history(instance_id), status, self.hub.options.compat)
 
     async def raise_event(self, instance_id: str, name: str, data: object = None) -> InstanceStatus:
         """Raise an event with JSON data and return the instance's status when it settles."""

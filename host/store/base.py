@@ -138,8 +138,8 @@ class Store(Protocol):
     async def load(self, instance_id: str, now: datetime) -> Loaded | None:
         """Instance with history, inbox and due timers; None: unknown."""
 
-    async def commit(self, turn: Turn) -> frozenset[str]:
-        """Write a turn. Returns the ids of ``starts`` that were refused because such an instance runs."""
+    async def commit(self, *turns: Turn) -> frozenset[str]:
+        """Write turns, all or nothing. Returns the ids of ``starts`` refused because such an instance runs."""
 
     async def load_entity(self, entity: str, limit: int) -> tuple[EntityStatus | None, tuple[Message, ...]]:
         """State and the oldest ``limit`` messages."""

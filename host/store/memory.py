@@ -79,7 +79,10 @@ class MemoryStore:
             tuple(sorted(due, key=lambda timer: (timer.due, timer.task))),
         )
 
-    async def commit(self, turn: Turn) -> frozenset[str]:
+    async def commit(self, *turns: Turn) -> frozenset[str]:
+        return frozenset().union(*(self._commit(turn) for turn in turns))
+
+    def _commit(self, turn: Turn) -> frozenset[str]:
         key = turn.instance.instance_id
         if key not in self._instances:
             return frozenset()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import fcntl
 import json
 import os
 import sqlite3
@@ -37,9 +38,10 @@ class SqliteStore:
         self._writer: Writer | None = None
         self._readers: ThreadPoolExecutor | None = None
         self._reading: Connection | None = None
+        self._lock = -1
 
     async def open(self) -> None:
-        await asyncio.to_thread(_prepare, self._path)
+        self._lock = await asyncio.to_thread(_prepare, self._path)
         self._writer = Writer(self._connect)
         self._readers = ThreadPoolExecutor(1, thread_name_prefix="hub-reader")
         self._reading = self._connect()
@@ -51,6 +53,7 @@ class SqliteStore:
         await self._writer.close()
         self._readers.shutdown()
         self._reading.close()
+        os.close(self._lock)
 
     def _connect(self) -> Connection:
         return _connect(self._path)
@@ -90,8 +93,8 @@ class SqliteStore:
     async def load(self, instance_id: str, now: datetime) -> Loaded | None:
         return await self._read(lambda c: _load(c, instance_id, now))
 
-    async def commit(self, turn: Turn) -> frozenset[str]:
-        return await self._write(lambda c: _commit(c, turn))
+    async def commit(self, *turns: Turn) -> frozenset[str]:
+        return await self._write(lambda c: frozenset().union(*(_commit(c, turn) for turn in turns)))
 
     async def load_entity(self, entity: str, limit: int) -> tuple[EntityStatus | None, tuple[Message, ...]]:
         return await self._read(lambda c: (_entity(c, entity), _inbox(c, entity, limit)))
@@ -118,9 +121,30 @@ class SqliteStore:
         return await self._write(lambda c: sum(_purge(c, instance_id) for instance_id in instance_ids))
 
 
-def _prepare(path: Path) -> None:
+def _prepare(path: Path) -> int:
+    """Make the file and its schema. Returns the descriptor that keeps other hosts out until it is closed."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    lock = _lock(path)
+    try:
+        _migrate(path)
+    except BaseException:
+        os.close(lock)
+        raise
+    return lock
+
+
+def _lock(path: Path) -> int:
+    lock = os.open(path.with_name(f"{path.name}.lock"), os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(lock)
+        raise RuntimeError(f"{path} is in use by another host: stop it, or use another data folder.") from error
+    return lock
+
+
+def _migrate(path: Path) -> None:
     connection = _connect(path)
     connection.executescript(SQL["schema"])
     connection.execute(SQL["put_meta"], {"key": "schema", "value": SCHEMA_VERSION})

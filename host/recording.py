@@ -1,0 +1,152 @@
+"""A recorded history as a file, and its replay over code as it is now.
+
+``{"format": 1, "name", "version", "instanceId", "input", "compat", "history": [wire events]}``: events in the JSON of
+the 1.x protocol, so that recordings of Azure fit too. The replay gives the plain orchestrator each turn as it was and
+compares what it asks for.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import azure.durable_functions as df
+
+from host import codec_v1 as codec
+from host.actions import AskEntity, CallActivity, CallChild, CreateTimer, Leaf
+from host.invocation import FunctionFailed
+from host.model import Event, EventKind, InstanceStatus, Status
+from host.replay import CREATED, described, matches, named_leaf, replay
+
+FORMAT = 1
+ENDINGS = frozenset({EventKind.EXECUTION_COMPLETED, EventKind.CONTINUED_AS_NEW, EventKind.EXECUTION_TERMINATED})
+
+
+@dataclass(frozen=True, slots=True)
+class Divergence:
+    """Where code and recording part."""
+
+    turn: int
+    """1-based."""
+    text: str
+
+    def __str__(self) -> str:
+        return f"turn {self.turn}: {self.text}"
+
+
+def export(history: Sequence[Mapping[str, Any]], status: InstanceStatus, compat: str) -> dict[str, Any]:
+    """The content of the file. ``history``: as ``TaskHub.history`` gives it."""
+    return {
+        "format": FORMAT,
+        "name": status.name,
+        "version": status.version,
+        "instanceId": status.instance_id,
+        "input": status.input,
+        "compat": compat,
+        "history": list(history),
+    }
+
+
+def divergences(recorded: Mapping[str, Any], orchestrator: Callable[..., Any]) -> list[Divergence]:
+    """Drive ``orchestrator`` (the plain generator function) over a recording; [] means that it still fits.
+
+    The list ends with the first turn that diverges: what follows would only be a consequence. Inputs are compared too.
+    """
+    if recorded.get("format") != FORMAT:
+        raise ValueError(f"The recording has format {recorded.get('format')}; this host reads {FORMAT}.")
+    events = [codec.unwire(event) for event in recorded["history"]]
+    handle = df.Orchestrator.create(orchestrator)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the SDK warns of events that came before their wait
+        return _first(recorded, handle, events)
+
+
+def _first(recorded: Mapping[str, Any], handle: Callable[[str], str], events: Sequence[Event]) -> list[Divergence]:
+    for number, (before, new, created) in enumerate(_turns(events), 1):
+        texts = list(_compare(recorded, handle, [*before, *new], created))
+        if texts:
+            return [Divergence(number, text) for text in texts]
+    return []
+
+
+def _turns(events: Sequence[Event]) -> Iterator[tuple[list[Event], list[Event], list[Event]]]:
+    """Per turn: everything before it, what was new in it, what it recorded."""
+    before: list[Event] = []
+    new: list[Event] = []
+    made: list[Event] = []
+    for event in events:
+        if event.kind is EventKind.TURN_COMPLETED:
+            if not any(one.kind in (EventKind.SUSPENDED, EventKind.EXECUTION_TERMINATED) for one in new):
+                yield list(before), list(new), list(made)
+            before += [*new, *made, event]
+            new, made = [], []
+        elif event.kind in CREATED or event.kind in ENDINGS - {EventKind.EXECUTION_TERMINATED}:
+            made.append(event)
+        else:
+            new.append(event)
+
+
+def _compare(
+    recorded: Mapping[str, Any], handle: Callable[[str], str], events: list[Event], made: list[Event]
+) -> Iterator[str]:
+    instance = _instance(recorded, events)
+    body = codec.context(instance, events, replaying=False, timer_spans=False)
+    try:
+        decision = codec.decision(handle(body))
+    except Exception as error:
+        decision = codec.decision_of_failure(FunctionFailed(type(error).__name__, str(error)))
+    position = replay(decision.actions, events, greedy=recorded.get("compat") == "fixed")
+    known = {event.id for event in events if event.kind in CREATED}
+    expected = {event.id: event for event in made if event.kind in CREATED}
+    actual = {number: leaf for number, leaf in position.started.items() if number not in known}
+    for number in sorted(expected.keys() | actual.keys()):
+        yield from _differ(number, expected.get(number), actual.get(number))
+    yield from _endings(decision.error, decision.done and not position.open, made)
+
+
+def _differ(number: int, event: Event | None, leaf: Leaf | None) -> Iterator[str]:
+    if event is None and leaf is not None:
+        yield f"task {number}: the code now starts {named_leaf(leaf)}, the recording has nothing"
+    elif leaf is None and event is not None:
+        yield f"task {number}: the recording has {described(event)}, the code now starts nothing"
+    elif event is not None and leaf is not None:
+        if not matches(event, leaf):
+            yield f"task {number}: the recording has {described(event)}, the code now starts {named_leaf(leaf)}"
+        elif not _same_content(event, leaf):
+            yield f"task {number}: {named_leaf(leaf)} gets another input or due time than in the recording"
+
+
+def _same_content(event: Event, leaf: Leaf) -> bool:
+    match leaf:
+        case CreateTimer():
+            return event.due == leaf.due
+        case CallActivity() | CallChild() | AskEntity():
+            return event.text == leaf.input
+
+
+def _endings(error: str | None, done: bool, made: Sequence[Event]) -> Iterator[str]:
+    ending = next((event for event in made if event.kind in ENDINGS), None)
+    ended = done or error is not None
+    if ending is None and ended:
+        yield f"the code now ends here{' with an error' if error else ''}, the recording goes on"
+    elif ending is not None and not ended:
+        yield "the recording ends here, the code now goes on"
+    elif ending is not None and (ending.status is Status.FAILED) != (error is not None):
+        yield f"the recording ends {ending.status}, the code now {'fails' if error else 'completes'}"
+
+
+def _instance(recorded: Mapping[str, Any], events: Sequence[Event]) -> InstanceStatus:
+    start = next(event for event in events if event.kind is EventKind.EXECUTION_STARTED)
+    return InstanceStatus(
+        instance_id=recorded["instanceId"],
+        execution_id=start.execution or "",
+        name=recorded["name"],
+        version=recorded["version"],
+        status=Status.RUNNING,
+        created=start.at,
+        updated=start.at,
+        input=recorded["input"],
+        parent=start.parent,
+    )
