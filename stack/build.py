@@ -75,9 +75,9 @@ def _keep(module: Path, folder: Path, jar: Path) -> None:
     (folder / "lib").mkdir(parents=True, exist_ok=True)
     for library in (target / "lib").glob("*.jar"):
         _link(library, folder / "lib" / library.name)
-    source = next(path for path in target.glob("*.jar") if not path.name.endswith("-sources.jar"))
+    newest = max(target.glob("*.jar"), key=lambda path: path.stat().st_mtime)
     part = jar.with_suffix(".part")
-    shutil.copy2(source, part)
+    shutil.copy2(newest, part)
     part.replace(jar)
 
 

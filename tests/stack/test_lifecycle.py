@@ -1,0 +1,132 @@
+"""Starting and stopping, with a small server in place of the Java ones."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from stack import lifecycle, processes
+from stack.__main__ import main
+from stack.options import Options, StackError
+from stack.processes import Running
+from stack.servers import Server, servers
+from tests.ports import free_port
+
+READY = """
+import http.server, sys
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200 if self.path == "/health/ready" else 404)
+        self.end_headers()
+    def log_message(self, *_): pass
+http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+"""
+
+
+class Small(Server):
+    """A server of twenty lines; ``arguments`` hold its program."""
+
+    def start(self) -> Running:
+        command = [sys.executable, "-c", self.arguments[0], str(self.port)]
+        return processes.spawn(command, self.port, self.pid_file, self.log)
+
+
+@pytest.fixture
+def options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Options]:
+    use(monkeypatch, READY)
+    options = Options(data=tmp_path, fhir_port=free_port(), rules_port=free_port(), stop_seconds=5, ready_seconds=20)
+    yield options
+    lifecycle.down(options)
+
+
+def use(monkeypatch: pytest.MonkeyPatch, program: str) -> None:
+    def small(options: Options) -> list[Server]:
+        return [
+            Small(s.name, s.title, s.module, s.port, s.port_setting, (program,), s.data, s.path)
+            for s in servers(options)
+        ]
+
+    monkeypatch.setattr(lifecycle, "servers", small)
+    monkeypatch.setattr(lifecycle, "built", lambda *_: Path("unused.jar"))
+
+
+def test_up_is_idempotent_and_down_too(options: Options) -> None:
+    first = lifecycle.up(options)
+    pids = [state.pid for state in first.states()]
+    assert first.started == ("rules", "fhir")
+    assert first.fhir_url == f"http://127.0.0.1:{options.fhir_port}/fhir"
+    assert first.rules_url == f"http://127.0.0.1:{options.rules_port}"
+    assert all(state.ready for state in first.states())
+    again = lifecycle.up(options)
+    assert again.started == ()
+    assert [state.pid for state in again.states()] == pids
+    assert lifecycle.down(options) == ["rules service", "FHIR server"]
+    assert lifecycle.down(options) == []
+    assert [state.pid for state in lifecycle.status(options)] == [None, None]
+
+
+def test_a_taken_port_is_told_with_its_setting(options: Options) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", options.fhir_port))
+        other.listen()
+        with pytest.raises(StackError, match=rf"Port {options.fhir_port} of the FHIR server is taken .* --fhir-port\."):
+            lifecycle.up(options)
+
+
+def test_the_same_data_is_not_served_twice(options: Options) -> None:
+    lifecycle.up(options)
+    other = Options(data=options.data, fhir_port=free_port(), rules_port=options.rules_port)
+    with pytest.raises(StackError, match=rf"already runs on port {options.fhir_port}: stop it first"):
+        lifecycle.up(other)
+
+
+def test_a_server_that_dies_while_starting_takes_the_others_along(
+    options: Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(monkeypatch, "import sys; sys.exit(3)")
+    with pytest.raises(StackError, match=r"stopped while it was starting: see .*\.log\."):
+        lifecycle.up(options)
+    assert [state.pid for state in lifecycle.status(options)] == [None, None]
+
+
+def test_a_server_that_does_not_get_ready_is_stopped(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
+    use(monkeypatch, "import time; time.sleep(60)")
+    impatient = Options(
+        data=options.data, fhir_port=options.fhir_port, only=("fhir",), ready_seconds=0.5, stop_seconds=5
+    )
+    with pytest.raises(StackError, match=r"The FHIR server was not ready after 0 s"):
+        lifecycle.up(impatient)
+    assert lifecycle.status(impatient)[0].pid is None
+
+
+def test_only_some_servers(options: Options) -> None:
+    started = lifecycle.up(Options(data=options.data, only=("rules",), rules_port=options.rules_port))
+    assert started.started == ("rules",)
+
+
+def test_the_command_line_says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["status", "--data", str(tmp_path), "--only", "kafka"]) == 1
+    assert capsys.readouterr().err == "There is no server kafka: the servers are rules, fhir.\n"
+
+
+def test_the_command_line_tells_what_runs(options: Options, capsys: pytest.CaptureFixture[str]) -> None:
+    where = [
+        "--data",
+        str(options.data),
+        "--fhir-port",
+        str(options.fhir_port),
+        "--rules-port",
+        str(options.rules_port),
+    ]
+    assert main(["start", *where]) == 0
+    assert main(["status", *where]) == 0
+    assert main(["logs", *where]) == 0
+    assert main(["stop", *where]) == 0
+    assert main(["stop", *where]) == 0
+    out = capsys.readouterr().out
+    assert f"FHIR server: ready, http://127.0.0.1:{options.fhir_port}/fhir, pid" in out
+    assert "stopped: rules service, FHIR server\nnothing runs" in out
