@@ -46,6 +46,8 @@ class Call:
     """Binding JSON for durable client parameters."""
     traceparent: str | None = None
     tracestate: str | None = None
+    instance_id: str | None = None
+    """Orchestration instance that the function works for."""
 
 
 Answer = str | HttpResponse

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import pathlib
+import types
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -85,7 +86,7 @@ def describe(function: Any) -> Function:
     _check_supported(bindings)
     call = function.get_user_function()
     params = dict(inspect.signature(call).parameters)
-    annotations = typing.get_type_hints(call)
+    annotations = _annotations(call)
     bound = {binding.name: binding for binding in bindings if binding.name != "$return"}
     needs_context = _take_context(params, bound, annotations)
     _check_names(params, bound)
@@ -114,6 +115,13 @@ def has_implicit_output(binding: str) -> bool:
     """Whether what a function of this trigger returns is its answer without a ``$return`` binding."""
     converter = meta.get_binding_registry().get(binding)
     return bool(getattr(converter, "has_implicit_output", lambda: False)())
+
+
+def _annotations(call: Callable[..., Any]) -> dict[str, Any]:
+    try:
+        return typing.get_type_hints(call)
+    except NameError as error:
+        raise BindingError(f"its annotations name what cannot be found when the app runs: {error.name}") from error
 
 
 def _check_supported(bindings: list[Any]) -> None:
@@ -167,6 +175,7 @@ def _bound_type(binding: Any, name: str, annotations: Mapping[str, Any], is_out:
     if annotation is not None and is_out != (origin is func.Out):
         raise BindingError(f"parameter {name}: an output binding, and only that, is annotated azure.functions.Out[...]")
     pytype = typing.get_args(annotation)[0] if origin is func.Out and typing.get_args(annotation) else annotation
+    _check_is_type(pytype, f"parameter {name}")
     if pytype in (str, bytes) and not has_implicit_output(binding.type):
         return BoundType("generic", pytype)
     if isinstance(pytype, type) and not _fits(binding.type, pytype, is_out):
@@ -174,6 +183,15 @@ def _bound_type(binding: Any, name: str, annotations: Mapping[str, Any], is_out:
             f"parameter {name}: the binding '{binding.type}' does not fit its annotation {pytype.__name__}"
         )
     return BoundType(binding.type, pytype)
+
+
+def _check_is_type(annotation: Any, place: str) -> None:
+    """The worker takes classes and subscripted generics; a union or a string is an error there too."""
+    generic = typing.get_origin(annotation)
+    if generic in (typing.Union, types.UnionType):
+        raise BindingError(f"{place}: its annotation is a union; annotate one class")
+    if annotation is not None and generic is None and not isinstance(annotation, type):
+        raise BindingError(f"{place}: its annotation is not a class")
 
 
 def _fits(binding: str, pytype: type, is_out: bool) -> bool:
@@ -188,6 +206,7 @@ def _return_type(bindings: list[Any], annotations: Mapping[str, Any]) -> BoundTy
     annotation = annotations.get("return")
     for binding in bindings:
         if binding.name == "$return":
+            _check_is_type(annotation, "the return value")
             if (
                 isinstance(annotation, type)
                 and annotation not in (str, bytes)

@@ -36,7 +36,7 @@ KINDS: dict[DurableKind, Kind] = {
 
 
 class AppInvoker:
-    """Runs functions in process; implements ``host.invocation.Invoker``. Use ``async with`` or ``close``."""
+    """Runs functions in this process; implements ``host.invocation.Invoker``."""
 
     def __init__(self, app: AppIndex, telemetry: Telemetry | None = None) -> None:
         self.app = app
@@ -55,7 +55,14 @@ class AppInvoker:
         function = self.app.durable(KINDS[invocation.kind], invocation.name)
         assert function is not None, f"the engine asked for the unknown {invocation.kind} {invocation.name}"
         with self.telemetry.durable_span(invocation) as traceparent:
-            call = Call(function.name, invocation.body, invocation.invocation_id, self.client, traceparent)
+            call = Call(
+                function=function.name,
+                body=invocation.body,
+                invocation_id=invocation.invocation_id,
+                client=self.client if function.client_params else "",
+                traceparent=traceparent,
+                instance_id=invocation.instance_id,
+            )
             answer = await self.run(function, call)
         assert isinstance(answer, str)
         return answer
@@ -64,7 +71,7 @@ class AppInvoker:
         """Run any function.
 
         Raises:
-            FunctionFailed: The function raised, or ran longer than ``functionTimeout``.
+            FunctionFailed: The function raised, or was ended at ``functionTimeout``.
         """
         job = asyncio.ensure_future(self._executor.submit(function, call))
         limit = self._timeout.total_seconds() if self._timeout else None
@@ -80,12 +87,6 @@ class AppInvoker:
     async def close(self) -> None:
         """Wait for running functions and end the threads."""
         await self._executor.close()
-
-    async def __aenter__(self) -> AppInvoker:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
 
 
 def timed_out(function: str, limit: timedelta | None) -> FunctionFailed:

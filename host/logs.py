@@ -35,8 +35,9 @@ class TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """One line."""
         at = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S")
-        instance = f" [{record.__dict__["instance"]}]" if record.__dict__.get("instance") else ""
-        return f"{at} {record.levelname} {record.name}{instance}: {record.getMessage()}{_exception(record)}"
+        instance = getattr(record, "instance", "")
+        place = f"{record.name} [{instance}]" if instance else record.name
+        return f"{at} {record.levelname} {place}: {record.getMessage()}{_exception(record)}"
 
 
 class JsonFormatter(logging.Formatter):

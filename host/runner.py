@@ -19,6 +19,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from host.call import Answer, Call, HttpRequest, HttpResponse
 from host.functions import BoundType, Function, Kind
 from host.invocation import FunctionFailed
+from host.logs import current_instance, current_trace
 
 _PROPAGATOR = TraceContextTextMapPropagator()
 _HERE = str(Path(__file__).parent)
@@ -112,12 +113,15 @@ async def run_async(function: Function, call: Call) -> Answer:
 
 @contextlib.contextmanager
 def _trace(call: Call) -> Iterator[None]:
-    """Make the invocation's span current, so that the SDK's client and the app's own spans continue it."""
+    """Make the invocation's span current: the SDK's client, the app's own spans and log lines continue it."""
     carrier = {"traceparent": call.traceparent or "", "tracestate": call.tracestate or ""}
     token = otel_context.attach(_PROPAGATOR.extract(carrier, otel_context.Context()))
+    trace, instance = current_trace.set(call.traceparent), current_instance.set(call.instance_id)
     try:
         yield
     finally:
+        current_instance.reset(instance)
+        current_trace.reset(trace)
         otel_context.detach(token)
 
 

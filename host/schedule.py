@@ -82,7 +82,7 @@ class TimerRunner:
         environ: Mapping[str, str] = os.environ,
     ) -> None:
         self._invoker = invoker
-        self._clock = clock
+        self.clock = clock
         self._due = DueTimes(store)
         self._timers = read_timers(app, environ)
         self._tasks: list[asyncio.Task[None]] = []
@@ -112,7 +112,7 @@ class TimerRunner:
         self._spawn(timer, past_due=False)
 
     async def _watch(self, timer: Timer) -> None:
-        now = self._clock.now()
+        now = self.clock.now()
         _, due = self._due.get(timer)
         if due is None or not timer.monitored:
             due = timer.schedule.next_after(now)
@@ -120,8 +120,8 @@ class TimerRunner:
         if timer.run_on_startup and due > now:
             await self._run(timer, past_due=False)
         while True:
-            await self._clock.sleep_until(due)
-            now = self._clock.now()
+            await self.clock.sleep_until(due)
+            now = self.clock.now()
             late = now - due > _LATE
             last, due = due, timer.schedule.next_after(now)
             self._due.set(timer, last, due)
@@ -155,7 +155,7 @@ class TimerRunner:
         status = {
             "Last": last.isoformat() if last else None,
             "Next": due.isoformat() if due else None,
-            "LastUpdated": self._clock.now().isoformat(),
+            "LastUpdated": self.clock.now().isoformat(),
         }
         return {"IsPastDue": past_due, "Schedule": {"AdjustForDST": True}, "ScheduleStatus": status}
 

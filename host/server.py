@@ -101,7 +101,9 @@ async def serve(
     )
     invoker.client = binding.text()
     web_app = web.Application(client_max_size=options.max_body, middlewares=[_failures])
-    web_app.add_routes(Admin(app, hub, options.keys, timers).routes(own_readiness=not routes.has("/health/ready")))
+    web_app.add_routes(
+        Admin(app, hub, options.keys, timers, timers.clock).routes(own_readiness=not routes.has("/health/ready"))
+    )
     _add_management(web_app, hub, binding, options.keys)
     sign_in = SignIn(options.identities)
     web_app.add_routes(sign_in.routes())

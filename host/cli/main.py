@@ -5,9 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from host.settings import StartupError
+
+if TYPE_CHECKING:
+    Verbs = argparse._SubParsersAction[argparse.ArgumentParser]
 
 DATA = Path(".data/host")
 
@@ -17,7 +22,60 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser("python -m host", description="Runs a Functions Python v2 app on this machine.")
     verbs = top.add_subparsers(dest="verb", metavar="VERB")
     _add_start(verbs.add_parser("start", help="serve an app until stopped"))
+    _add_instances(_verb(verbs, "instances", "list instances and why each waits"))
+    _verb(verbs, "history", "the events of an instance, without values").add_argument("id")
+    _add_events(_verb(verbs, "events", "the external events that an instance waits for, or raise one"))
+    _add_terminate(_verb(verbs, "terminate", "end an instance"))
+    _add_purge(_verb(verbs, "purge", "forget ended instances"))
+    _add_export(_verb(verbs, "export", "write the recording of an instance, to replay in tests"))
+    _add_advance(_verb(verbs, "advance", "move the clock of a host started with --clock virtual"))
     return top
+
+
+def _verb(verbs: Verbs, name: str, text: str) -> argparse.ArgumentParser:
+    verb = verbs.add_parser(name, help=text, description=text)
+    verb.set_defaults(run=f"host.cli.manage:{name}")
+    verb.add_argument("--data", type=Path, default=DATA, help=f"directory of the running host (default: {DATA})")
+    return verb
+
+
+def _add_instances(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--status", help="for example Running,Failed")
+    verb.add_argument("--prefix", help="beginning of the instance id")
+    verb.add_argument("--top", type=int, default=50, help="at most so many (default: 50)")
+    verb.add_argument("--json", action="store_true")
+
+
+def _add_events(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("id")
+    verb.add_argument("--raise", dest="name", metavar="NAME", help="raise this event")
+    verb.add_argument("--content", default="null", metavar="JSON", help="what the event carries")
+
+
+def _add_terminate(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("id")
+    verb.add_argument("--reason", default="terminated by an operator")
+
+
+def _add_purge(verb: argparse.ArgumentParser) -> None:
+    which = verb.add_mutually_exclusive_group(required=True)
+    which.add_argument("id", nargs="?")
+    which.add_argument("--before", type=_instant, metavar="TIME", help="all ended ones created before (ISO 8601)")
+
+
+def _add_export(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("id")
+    verb.add_argument("--to", type=Path, metavar="FILE", help="default: the standard output")
+
+
+def _add_advance(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--days", type=float, default=0)
+    verb.add_argument("--hours", type=float, default=0)
+
+
+def _instant(text: str) -> datetime:
+    when = datetime.fromisoformat(text)
+    return when if when.tzinfo else when.replace(tzinfo=UTC)
 
 
 def _add_start(start: argparse.ArgumentParser) -> None:

@@ -7,6 +7,7 @@ import asyncio
 import os
 import signal
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from host import lock, logs, telemetry
@@ -16,7 +17,7 @@ from host.functions import Kind
 from host.hub import TaskHub
 from host.identity import Identities, Identity, read_identities
 from host.invoker import AppInvoker
-from host.keys import Keys
+from host.keys import Keys, read_private_json, write_private_json
 from host.options import HubOptions
 from host.schedule import TimerRunner
 from host.server import Server, ServerOptions, describe_functions, serve
@@ -28,6 +29,7 @@ KEYS = "keys.json"
 IDENTITIES = "identities.json"
 TIMERS = "timers.json"
 STORE = "hub.sqlite"
+CLOCK = "clock.json"
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class _Host:
     timers: TimerRunner
     invoker: AppInvoker
     telemetry: Telemetry
+    data: Path
 
 
 def run(options: argparse.Namespace) -> int:
@@ -46,13 +49,14 @@ def run(options: argparse.Namespace) -> int:
     app_directory = options.app.resolve()
     data = (options.data or app_directory / ".data" / "host").resolve()
     people = read_identities(options.identities.resolve()) if options.identities else None
-    spans = str(Path(options.spans).resolve()) if options.spans and options.spans != "-" else options.spans
+    if options.spans and options.spans != "-":
+        options.spans = str(Path(options.spans).resolve())
     logs.set_up(options.log_format, options.log_level)
     with lock.hold(data):
         if app_directory.is_dir():
             os.chdir(app_directory)
         app = load_app(app_directory)
-        return asyncio.run(_serve(options, app, data, people, telemetry.set_up(spans)))
+        return asyncio.run(_serve(options, app, data, people, telemetry.set_up(options.spans)))
 
 
 async def _serve(
@@ -65,9 +69,11 @@ async def _serve(
     stopping = asyncio.Event()
     for each in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(each, stopping.set)
-    clock: Clock = VirtualClock() if options.clock == "virtual" else SystemClock()
-    invoker = AppInvoker(app, spans)
+    clock = _clock(options, data)
+    invoker = _invoker(options, app, spans)
     hub = TaskHub(_store(data), invoker, clock, HubOptions.from_host_json(app.host_json.raw, options.compat))
+    if isinstance(clock, VirtualClock):
+        clock.settle_with(hub.idle)
     timers = TimerRunner(app, invoker, clock, data / TIMERS)
     working = asyncio.create_task(hub.run())
     try:
@@ -77,7 +83,7 @@ async def _serve(
         timers.start()
         _announce(app, server)
         await asyncio.wait({working, asyncio.create_task(stopping.wait())}, return_when=asyncio.FIRST_COMPLETED)
-        await _stop(_Host(server, hub, timers, invoker, spans))
+        await _stop(_Host(server, hub, timers, invoker, spans, data))
     finally:
         working.cancel()
     return 0
@@ -90,6 +96,23 @@ async def _ready(hub: TaskHub, working: asyncio.Task[None]) -> None:
         ready.cancel()
         error = working.exception()
         raise StartupError(f"The store cannot be opened: {error}") from error
+
+
+def _clock(options: argparse.Namespace, data: Path) -> Clock:
+    """A virtual clock goes on where the last host of this directory left it."""
+    if options.clock == "system":
+        return SystemClock()
+    reached = read_private_json(data / CLOCK).get("now")
+    return VirtualClock(datetime.fromisoformat(reached)) if reached else VirtualClock()
+
+
+def _invoker(options: argparse.Namespace, app: AppIndex, spans: Telemetry) -> AppInvoker:
+    if not options.isolate:
+        return AppInvoker(app, spans)
+    from host.isolation import IsolatedInvoker
+
+    arguments = ["--log-format", options.log_format, "--log-level", options.log_level]
+    return IsolatedInvoker(app, spans, arguments + (["--spans", options.spans] if options.spans else []))
 
 
 def _store(data: Path) -> Store:
@@ -122,6 +145,8 @@ async def _stop(host: _Host) -> None:
     await host.server.drain()
     await host.timers.stop()
     await host.hub.stop()
+    if isinstance(host.timers.clock, VirtualClock):
+        write_private_json(host.data / CLOCK, {"now": host.timers.clock.now().isoformat()})
     await host.server.close()
     await host.invoker.close()
     host.telemetry.shutdown()

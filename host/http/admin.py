@@ -8,19 +8,23 @@ from typing import Any
 from aiohttp import web
 
 from host.app import AppIndex
+from host.clock import Clock, VirtualClock
 from host.functions import Kind
 from host.http import query
+from host.http.errors import BadRequest
 from host.http.views import waiting_view
 from host.hub import TaskHub
 from host.keys import Keys
+from host.model import InstanceStatus, Page
 from host.schedule import TimerRunner
 
 
 class Admin:
     """Handlers of ``/admin`` (master key) and ``/health`` (open)."""
 
-    def __init__(self, app: AppIndex, hub: TaskHub, keys: Keys, timers: TimerRunner) -> None:
+    def __init__(self, app: AppIndex, hub: TaskHub, keys: Keys, timers: TimerRunner, clock: Clock) -> None:
         self._app = app
+        self._clock = clock
         self._hub = hub
         self._keys = keys
         self._timers = timers
@@ -32,7 +36,9 @@ class Admin:
             web.get("/admin/host/status", self.status),
             web.get("/admin/host/ping", self.live),
             web.get("/admin/instances", self.instances),
+            web.get("/admin/instances/{id}", self.instance),
             web.get("/admin/instances/{id}/history", self.history),
+            web.post("/admin/clock/advance", self.advance),
             web.post("/admin/functions/{name}", self.run_function),
         ]
         return [*routes, web.get("/health/ready", self.ready)] if own_readiness else routes
@@ -55,17 +61,29 @@ class Admin:
         """Instances with what they wait for."""
         self._check(request)
         wanted = query.instances(request)
-        page = await self._hub.query(wanted) if wanted is not None else None
-        headers = {query.CONTINUATION: page.token} if page and page.token else None
-        return _json([waiting_view(status) for status in page.items] if page else [], headers)
+        page = await self._hub.query(wanted) if wanted is not None else Page(())
+        headers = {query.CONTINUATION: page.token} if page.token else None
+        return _json([await self._waiting(status) for status in page.items], headers)
+
+    async def instance(self, request: web.Request) -> web.Response:
+        """One instance with what it waits for."""
+        return _json(await self._waiting(await self._status(request)))
 
     async def history(self, request: web.Request) -> web.Response:
         """The events of an instance as they were recorded."""
+        return _json(await self._hub.history((await self._status(request)).instance_id))
+
+    async def advance(self, request: web.Request) -> web.Response:
+        """Move the virtual clock by ``{"seconds": n}``."""
         self._check(request)
-        status = await self._hub.status(request.match_info["id"])
-        if status is None:
-            raise web.HTTPNotFound
-        return _json(await self._hub.history(status.instance_id))
+        if not isinstance(self._clock, VirtualClock):
+            raise BadRequest("The host runs on the system's clock: start it with --clock virtual.")
+        try:
+            seconds = float((await request.json())["seconds"])
+        except (ValueError, TypeError, KeyError):
+            raise BadRequest('The body must be {"seconds": number}.') from None
+        await self._clock.advance(seconds=seconds)
+        return _json({"now": self._clock.now().isoformat()})
 
     async def run_function(self, request: web.Request) -> web.Response:
         """Run a timer function now, beside its schedule."""
@@ -76,6 +94,17 @@ class Admin:
             raise web.HTTPNotFound
         await self._timers.run_now(function)
         return web.Response(status=202)
+
+    async def _status(self, request: web.Request) -> InstanceStatus:
+        self._check(request)
+        status = await self._hub.status(request.match_info["id"])
+        if status is None:
+            raise web.HTTPNotFound
+        return status
+
+    async def _waiting(self, status: InstanceStatus) -> dict[str, Any]:
+        events = [] if status.status.ended else await self._hub.history(status.instance_id)
+        return waiting_view(status, events)
 
     def _check(self, request: web.Request) -> None:
         if not self._keys.allows_admin(request.headers.get("x-functions-key") or request.query.get("code")):

@@ -20,8 +20,8 @@ T = TypeVar("T")
 Check = Callable[[str], bool]
 
 _PARAMETER = re.compile(
-    r"\{(?P<star>\*{0,2})(?P<name>[^:=?{}*]+)(?P<rules>(?::[^=?{}(]+(?:\((?:[^()]|\([^()]*\))*\))?)*)"
-    r"(?:=(?P<default>[^{}?]*))?(?P<optional>\?)?\}"
+    r"(?<!\{)\{(?P<star>\*{0,2})(?P<name>[^:=?{}*]+)(?P<rules>(?::[^=?{}(]+(?:\((?:[^()]|\([^()]*\))*\))?)*)"
+    r"(?:=(?P<default>[^{}?]*))?(?P<optional>\?)?\}(?!\})"
 )
 _RULE = re.compile(r":([a-zA-Z]+)(?:\(((?:[^()]|\([^()]*\))*)\))?")
 
@@ -199,11 +199,12 @@ def _segment(text: str) -> _Segment:
     for match in _PARAMETER.finditer(text):
         literal = text[position : match.start()]
         parameter = _parameter(match)
-        group = f"(?P<p{len(parameters)}>.+?)"
+        group = f"(?P<p{len(parameters)}>"
         if parameter.optional and literal.endswith("."):
-            pattern += re.escape(_plain(literal[:-1])) + rf"(?:\.{group})?"
+            pattern += re.escape(_plain(literal[:-1])) + rf"(?:\.{group}[^.]+))?"
         else:
-            pattern += re.escape(_plain(literal)) + group
+            # Lazy only where an optional extension may follow; ASP.NET gives the rest to the first parameter.
+            pattern += re.escape(_plain(literal)) + group + (".+?)" if text.endswith("?}") else ".+)")
         star = star or bool(match["star"])
         parameters.append(parameter)
         position = match.end()

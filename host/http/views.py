@@ -54,7 +54,7 @@ def instance_view(status: InstanceStatus, show_input: bool) -> dict[str, Any]:
     }
 
 
-def waiting_view(status: InstanceStatus) -> dict[str, Any]:
+def waiting_view(status: InstanceStatus, events: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Why an instance waits: an addition of this host, under ``/admin``."""
     failure = status.failure and {"type": status.failure.type, "frames": list(status.failure.frames)}
     return {
@@ -65,9 +65,23 @@ def waiting_view(status: InstanceStatus) -> dict[str, Any]:
         "createdTime": instant(status.created),
         "lastUpdatedTime": instant(status.updated),
         "waitsForEvents": dict(status.waits),
+        "waitsForTasks": [] if status.status.ended else open_tasks(events),
         "blocked": status.blocked,
         "failure": failure or None,
     }
+
+
+def open_tasks(events: Sequence[dict[str, Any]]) -> list[str]:
+    """What was scheduled and has not ended. A cancelled timer leaves no trace in a history and is among them."""
+    ended = {event.get("TaskScheduledId", event.get("TimerId")) for event in events}
+    return [_task(event) for event in events if event["EventType"] in _SCHEDULED and event["EventId"] not in ended]
+
+
+def _task(event: dict[str, Any]) -> str:
+    if event["EventType"] == EventKind.TIMER_CREATED:
+        return f"timer until {event['FireAt']}"
+    word = "activity" if event["EventType"] == EventKind.TASK_SCHEDULED else "sub-orchestration"
+    return f"{word} {event['Name']}"
 
 
 def entity_view(entity: EntityStatus, fetch_state: bool) -> dict[str, Any]:

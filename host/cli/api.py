@@ -1,0 +1,56 @@
+"""Talks to the running host of a data directory, with its keys."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from host import lock
+from host.client_binding import PUBLIC
+from host.keys import Keys, read_private_json
+from host.settings import StartupError
+
+TIMEOUT = 60.0
+
+
+class Api:
+    """The management API and ``/admin`` of a running host."""
+
+    def __init__(self, data: Path) -> None:
+        address = urlsplit(lock.origin(data))
+        self._connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=TIMEOUT)
+        self._keys = Keys(**read_private_json(data / "keys.json"))
+        self._data = data
+
+    def admin(self, method: str, path: str, body: Any = None, **query: str) -> Any:
+        """Ask ``/admin``."""
+        return self._ask(method, f"/admin{path}", self._keys.master, body, query)
+
+    def manage(self, method: str, path: str, body: Any = None, **query: str) -> Any:
+        """Ask the durable management API."""
+        return self._ask(method, f"{PUBLIC}{path}", self._keys.system, body, query)
+
+    def _ask(self, method: str, path: str, key: str, body: Any, query: dict[str, str]) -> Any:
+        headers = {"x-functions-key": key, "Content-Type": "application/json"}
+        content = None if body is None else json.dumps(body)
+        target = f"{path}?{urlencode(query)}" if query else path
+        try:
+            self._connection.request(method, target, content, headers)
+            answer = self._connection.getresponse()
+            text = answer.read().decode()
+        except OSError as error:
+            raise StartupError(f"The host of {self._data} does not answer ({error}): start it again.") from error
+        if answer.status >= 400:
+            raise StartupError(_refusal(answer.status, text))
+        return json.loads(text) if text else None
+
+
+def _refusal(status: int, text: str) -> str:
+    known = {404: "There is no such instance.", 410: "The instance has ended already."}
+    if text.startswith("{"):
+        error = json.loads(text)
+        return str(error.get("ExceptionMessage") or error.get("Message"))
+    return known.get(status, f"The host refused with status {status}.")

@@ -1,0 +1,112 @@
+"""The verbs that look at instances and steer them. None of them prints an input or an output."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+from urllib.parse import quote
+
+from host.cli.api import Api
+from host.model import EventKind
+from host.settings import StartupError
+
+_KIND_NAMES = {int(kind): kind.name.lower().replace("_", " ") for kind in EventKind}
+
+
+def instances(options: argparse.Namespace) -> int:
+    """A table of instances with why each waits."""
+    query = {"top": str(options.top)}
+    if options.status:
+        query["runtimeStatus"] = options.status
+    if options.prefix:
+        query["instanceIdPrefix"] = options.prefix
+    found = Api(options.data).admin("GET", "/instances", **query)
+    if options.json:
+        print(json.dumps(found, indent=1))
+        return 0
+    rows = [
+        (each["instanceId"], each["name"], each["runtimeStatus"], each["lastUpdatedTime"], why(each)) for each in found
+    ]
+    _table(("INSTANCE", "ORCHESTRATOR", "STATUS", "UPDATED", "WAITS FOR"), rows)
+    if len(found) == options.top:
+        print(f"({options.top} shown; there may be more: raise --top or narrow with --prefix, --status)")
+    return 0
+
+
+def why(instance: dict[str, Any]) -> str:
+    """What an instance waits for, in words."""
+    if instance["blocked"]:
+        return str(instance["blocked"])
+    if instance["failure"]:
+        return f"failed: {instance['failure']['type']}"
+    waits = [f"event {name}" for name in instance["waitsForEvents"]]
+    return ", ".join([*waits, *instance["waitsForTasks"]])
+
+
+def history(options: argparse.Namespace) -> int:
+    """The events of one instance, without values."""
+    events = Api(options.data).admin("GET", f"/instances/{quote(options.id, safe='')}/history")
+    _table(("TIME", "EVENT", "TASK", "NAME"), [_event_row(event) for event in events])
+    return 0
+
+
+def events(options: argparse.Namespace) -> int:
+    """The external events that an instance waits for; with ``--raise`` one is raised."""
+    api, place = Api(options.data), f"/instances/{quote(options.id, safe='')}"
+    if options.name:
+        try:
+            data = json.loads(options.content)
+        except ValueError:
+            raise StartupError("--content must be JSON.") from None
+        api.manage("POST", f"{place}/raiseEvent/{quote(options.name, safe='')}", data)
+        print(f"Raised {options.name}.")
+        return 0
+    found = api.admin("GET", place)
+    _table(("EVENT", "TIMES"), [(name, str(count)) for name, count in found["waitsForEvents"].items()])
+    return 0
+
+
+def terminate(options: argparse.Namespace) -> int:
+    """End an instance."""
+    api = Api(options.data)
+    api.manage("POST", f"/instances/{quote(options.id, safe='')}/terminate", reason=options.reason)
+    print(f"{options.id} is told to terminate.")
+    return 0
+
+
+def purge(options: argparse.Namespace) -> int:
+    """Forget one ended instance, or all that were created before an instant."""
+    api = Api(options.data)
+    if options.id:
+        answer = api.manage("DELETE", f"/instances/{quote(options.id, safe='')}")
+    else:
+        span = {"createdTimeFrom": "0001-01-01T00:00:00Z", "createdTimeTo": options.before.isoformat()}
+        answer = api.manage("DELETE", "/instances", **span)
+    print(f"{answer['instancesDeleted']} purged.")
+    return 0
+
+
+def advance(options: argparse.Namespace) -> int:
+    """Move the virtual clock of a host that was started with ``--clock virtual``."""
+    answer = Api(options.data).admin("POST", "/clock/advance", {"seconds": options.days * 86400 + options.hours * 3600})
+    print(f"It is now {answer['now']}.")
+    return 0
+
+
+def _event_row(event: dict[str, Any]) -> tuple[str, str, str, str]:
+    task = next((event[key] for key in ("TaskScheduledId", "TimerId") if key in event), event["EventId"])
+    return (
+        event["Timestamp"],
+        _KIND_NAMES.get(event["EventType"], str(event["EventType"])),
+        str(task) if task >= 0 else "",
+        event.get("Name") or "",
+    )
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    lines = [head, *rows]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+    for line in lines:
+        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())

@@ -1,0 +1,62 @@
+"""The process of the functions under ``--isolate``: loads the app and runs what the host sends through a pipe.
+
+Started by ``host.isolation`` as ``python -m host.worker``; ends when the pipe does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+from host import frames, logs, telemetry
+from host.app import AppIndex, load_app
+from host.call import answer_to_json, call_from_json
+from host.invocation import FunctionFailed
+from host.invoker import Executor
+
+
+async def serve(app: AppIndex, connection: socket.socket) -> None:
+    """Run calls until the host closes the pipe."""
+    reader, writer = await asyncio.open_connection(sock=connection)
+    frames.write(writer, {"ready": True})
+    executor = Executor()
+    running: set[asyncio.Task[None]] = set()
+    while (message := await frames.read(reader)) is not None:
+        task = asyncio.create_task(_run(app, executor, message, writer))
+        running.add(task)
+        task.add_done_callback(running.discard)
+
+
+async def _run(app: AppIndex, executor: Executor, message: dict[str, Any], writer: asyncio.StreamWriter) -> None:
+    call = call_from_json(message["call"])
+    try:
+        answer = await executor.submit(app.function(call.function), call)
+        reply = {"id": message["id"], "answer": answer_to_json(answer)}
+    except FunctionFailed as failure:
+        reply = {"id": message["id"], "failed": [failure.type, failure.text, failure.frames]}
+    frames.write(writer, reply)
+    await writer.drain()
+
+
+def main() -> None:
+    """Entry point; ends without waiting for threads that hang."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--app", type=Path, required=True)
+    parser.add_argument("--fd", type=int, required=True)
+    parser.add_argument("--log-format", default="text")
+    parser.add_argument("--log-level", default="warning")
+    parser.add_argument("--spans")
+    options = parser.parse_args()
+    logs.set_up(options.log_format, options.log_level)
+    spans = telemetry.set_up(options.spans)
+    asyncio.run(serve(load_app(options.app), socket.socket(fileno=options.fd)))
+    spans.shutdown()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,186 @@
+"""An app with one function for each thing that the surface of the host must do."""
+
+import asyncio
+import json
+import logging
+import os
+import threading
+import time
+
+import azure.durable_functions as df
+import azure.functions as func
+
+app = df.DFApp(http_auth_level=func.AuthLevel.ANONYMOUS)
+ticks: list[bool] = []
+
+
+# HTTP
+
+
+@app.route(route="echo/{id:int}/{rest?}")
+def echo(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    seen = {
+        "method": req.method,
+        "url": req.url,
+        "params": dict(req.params),
+        "route": dict(req.route_params),
+        "headers": dict(req.headers),
+        "body": req.get_body().decode(),
+        "function": context.function_name,
+        "trace": context.trace_context.trace_parent,
+        "thread": threading.current_thread().name,
+    }
+    return func.HttpResponse(json.dumps(seen), mimetype="application/json", headers={"X-One": "1"})
+
+
+@app.route(route="echo/latest", methods=["GET"])
+def latest(req: func.HttpRequest) -> str:
+    return "latest"
+
+
+@app.route(route="fhir/Claim/$submit", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
+async def submit(req: func.HttpRequest) -> func.HttpResponse:
+    await asyncio.sleep(0)
+    return func.HttpResponse(status_code=201, headers={"Set-Cookie": "a=b; Path=/"})
+
+
+@app.route(route="files/{*path}", methods=["GET", "DELETE"])
+def files(req: func.HttpRequest) -> str:
+    return req.route_params.get("path", "(none)")
+
+
+@app.route(route="guarded", auth_level=func.AuthLevel.ADMIN)
+def guarded(req: func.HttpRequest) -> str:
+    return "admin"
+
+
+@app.route(route="broken")
+def broken(req: func.HttpRequest) -> str:
+    raise ValueError("canary-value")
+
+
+@app.route(route="nothing")
+def nothing(req: func.HttpRequest):
+    return None
+
+
+@app.function_name("outgoing")
+@app.generic_trigger(arg_name="req", type="httpTrigger", route="outgoing", authLevel="anonymous")
+@app.generic_output_binding(arg_name="answer", type="http")
+def by_out(req: func.HttpRequest, answer: func.Out[func.HttpResponse]) -> None:
+    answer.set(func.HttpResponse("by out", status_code=202))
+
+
+@app.route(route="whoami")
+def whoami(req: func.HttpRequest) -> str:
+    return json.dumps({name: value for name, value in req.headers.items() if name.startswith("x-ms-client-principal")})
+
+
+@app.route(route="sleep/{seconds}")
+async def sleep(req: func.HttpRequest) -> str:
+    await asyncio.sleep(float(req.route_params["seconds"]))
+    return "awake"
+
+
+@app.route(route="hang/{seconds}")
+def hang(req: func.HttpRequest) -> str:
+    time.sleep(float(req.route_params["seconds"]))
+    return f"done in {os.getpid()}"
+
+
+@app.route(route="exit")
+def leave(req: func.HttpRequest) -> str:
+    os._exit(3)
+
+
+@app.route(route="start/{name}", methods=["POST"])
+@app.durable_client_input(client_name="client")
+async def start(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
+    instance_id = await client.start_new(req.route_params["name"], req.params.get("id"), req.get_json())
+    return client.create_check_status_response(req, instance_id)
+
+
+@app.route(route="binding")
+@app.generic_input_binding(arg_name="client", type="durableClient")
+def binding(req: func.HttpRequest, client: str) -> str:
+    return client
+
+
+# Durable
+
+
+@app.orchestration_trigger(context_name="context")
+def sequence(context: df.DurableOrchestrationContext):
+    first = yield context.call_activity("add_one", context.get_input())
+    context.set_custom_status({"at": first})
+    second = yield context.call_activity(increment, first)
+    return second
+
+
+@app.orchestration_trigger(context_name="context", orchestration="Approval")
+def approval(context: df.DurableOrchestrationContext):
+    answer = yield context.wait_for_external_event("decided")
+    return answer
+
+
+@app.orchestration_trigger(context_name="context")
+def failing(context: df.DurableOrchestrationContext):
+    result = yield context.call_activity("fail", "canary-value")
+    return result
+
+
+@app.orchestration_trigger(context_name="context")
+def slow(context: df.DurableOrchestrationContext):
+    result = yield context.call_activity("sleeper", context.get_input())
+    return result
+
+
+@app.activity_trigger(input_name="number", activity="add_one")
+def increment(number: int) -> int:
+    return number + 1
+
+
+@app.activity_trigger(input_name="text")
+def fail(text: str) -> str:
+    raise ValueError(text)
+
+
+@app.activity_trigger(input_name="seconds")
+def sleeper(seconds: float) -> str:
+    time.sleep(seconds)
+    return "slept"
+
+
+@app.activity_trigger(input_name="data")
+async def log_it(data: str) -> str:
+    logging.getLogger("app").warning("at work")
+    await asyncio.sleep(0)
+    return threading.current_thread().name
+
+
+@app.entity_trigger(context_name="context")
+def Counter(context: df.DurableEntityContext) -> None:
+    value = context.get_state(lambda: 0)
+    if context.operation_name == "add":
+        context.set_state(value + context.get_input())
+    context.set_result(value)
+
+
+# Timers
+
+
+@app.timer_trigger(schedule="%TICK%", arg_name="timer", run_on_startup=False)
+def tick(timer: func.TimerRequest) -> None:
+    ticks.append(timer.past_due)
+
+
+# Not for this host, or switched off
+
+
+@app.queue_trigger(arg_name="message", queue_name="q", connection="Storage")
+def queued(message: func.QueueMessage) -> None: ...
+
+
+@app.route(route="off")
+def switched_off(req: func.HttpRequest) -> str:
+    return "on"

@@ -1,0 +1,90 @@
+"""Route templates."""
+
+from __future__ import annotations
+
+import pytest
+
+from host.http.routes import Route, RouteTable, compile_template
+
+
+@pytest.mark.parametrize(
+    ("template", "path", "expected"),
+    [
+        ("a/b", "/a/b", {}),
+        ("a/b", "/A/B/", {}),
+        ("a/b", "/a", None),
+        ("a/b", "/a/b/c", None),
+        ("", "/", {}),
+        ("{id}", "/x", {"id": "x"}),
+        ("{id?}", "/", {}),
+        ("a/{id?}", "/a", {}),
+        ("a/{id=7}", "/a", {"id": "7"}),
+        ("a/{id:int}", "/a/-12", {"id": "-12"}),
+        ("a/{id:int}", "/a/3000000000", None),
+        ("a/{id:long}", "/a/3000000000", {"id": "3000000000"}),
+        ("a/{id:int?}", "/a", {}),
+        ("a/{id:int?}", "/a/x", None),
+        ("a/{on:bool}", "/a/True", {"on": "True"}),
+        ("a/{id:guid}", "/a/2b4c0f10-2f0b-4b0c-8f3e-0d9d1c1d7f6a", {"id": "2b4c0f10-2f0b-4b0c-8f3e-0d9d1c1d7f6a"}),
+        ("a/{id:guid}", "/a/nope", None),
+        ("a/{id:alpha}", "/a/ab1", None),
+        ("a/{id:length(2)}", "/a/ab", {"id": "ab"}),
+        ("a/{id:length(2,3)}", "/a/abcd", None),
+        ("a/{id:minlength(2):maxlength(3)}", "/a/abc", {"id": "abc"}),
+        ("a/{id:range(1,5)}", "/a/6", None),
+        ("a/{id:min(3)}", "/a/3", {"id": "3"}),
+        ("a/{id:max(3)}", "/a/4", None),
+        ("a/{d:datetime}", "/a/2026-01-05", {"d": "2026-01-05"}),
+        ("a/{d:decimal}", "/a/1.50", {"d": "1.50"}),
+        (r"a/{id:regex(^\d{{3}}$)}", "/a/123", {"id": "123"}),
+        (r"a/{id:regex(^\d{{3}}$)}", "/a/1234", None),
+        ("f/{name}.{ext}", "/f/x.y.txt", {"name": "x.y", "ext": "txt"}),
+        ("f/{name}.{ext?}", "/f/x", {"name": "x"}),
+        ("v{major:int}/x", "/v2/x", {"major": "2"}),
+        ("{*rest}", "/", {}),
+        ("{*rest}", "/a/b%2Fc", {"rest": "a/b/c"}),
+        ("a/{**rest}", "/a/b/c", {"rest": "b/c"}),
+        ("fhir/Claim/$submit", "/fhir/Claim/$submit", {}),
+        ("fhir/Claim/$submit", "/fhir/Claim/%24submit", {}),
+        ("fhir/ClaimResponse/{id}/$appeal", "/fhir/ClaimResponse/1/$appeal", {"id": "1"}),
+        ("a/{id}", "/a/x%20%C3%A9", {"id": "x é"}),
+        ("{{a}}/{b}", "/{a}/1", {"b": "1"}),
+    ],
+)
+def test_match(template: str, path: str, expected: dict[str, str] | None) -> None:
+    assert compile_template(template).match(path) == expected
+
+
+@pytest.mark.parametrize("template", ["a/{id:unknown}", "{*rest}/a", "{id}/{ID}", "a/{", "a/}b"])
+def test_malformed_templates_are_refused(template: str) -> None:
+    with pytest.raises(ValueError, match=r"\w"):
+        compile_template(template)
+
+
+ORDER = ["a/b", "a/{id:int}", "a/{id}", "a/{*rest}", "{x}/b", "{*rest}"]
+
+
+@pytest.mark.parametrize(
+    ("path", "winner"),
+    [("/a/b", 0), ("/a/1", 1), ("/a/x", 2), ("/a/x/y", 3), ("/z/b", 4), ("/z/y", 5), ("/a", 3)],
+)
+def test_most_specific_wins_in_any_order(path: str, winner: int) -> None:
+    for templates in (ORDER, list(reversed(ORDER))):
+        table = RouteTable(Route(compile_template(text), None, text) for text in templates)
+        match = table.find("GET", path)
+        assert match.route is not None
+        assert match.route.target == ORDER[winner]
+
+
+def test_methods_choose_among_matches() -> None:
+    table = RouteTable(
+        [
+            Route(compile_template("a/b"), frozenset({"GET"}), "get"),
+            Route(compile_template("a/{x}"), frozenset({"POST"}), "post"),
+        ]
+    )
+    match = table.find("POST", "/a/b")
+    assert match.route is not None
+    assert match.route.target == "post"
+    assert table.find("PUT", "/a/b").allowed == {"GET", "POST"}
+    assert table.find("GET", "/c").allowed == frozenset()
