@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pydantic import ValidationError
 
 from domain.errors import Problem
-from domain.json import Resource
+from domain.json import Json, Resource
 
 _TEXTS = {
     "missing": ("required", "This element is required."),
@@ -46,7 +46,10 @@ def structural_problems(resource: Resource, path: str) -> Iterator[Problem]:
         model.model_validate(resource)
     except ValidationError as error:
         for found in error.errors(include_input=False, include_url=False, include_context=False):
-            code, text = _TEXTS.get(found["type"], ("value", "This value is not valid for its FHIR type."))
+            kind = found["type"]
+            if kind == "value_error" and not isinstance(_at(resource, found["loc"]), dict):
+                kind = "other"
+            code, text = _TEXTS.get(kind, ("value", "This value is not valid for its FHIR type."))
             yield Problem(path=path + _steps(found["loc"]), text=text, code=code)
     except (KeyError, TypeError, ValueError, AttributeError, AssertionError):
         yield Problem(
@@ -54,6 +57,15 @@ def structural_problems(resource: Resource, path: str) -> Iterator[Problem]:
             text="The resource has a part that is not FHIR R4 (an unknown contained type?).",
             code="structure",
         )
+
+
+def _at(element: Json, location: Sequence[int | str]) -> Json:
+    for step in location:
+        try:
+            element = element[step]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return element
 
 
 def _steps(location: Sequence[int | str]) -> str:
