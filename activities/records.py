@@ -6,7 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from activities.step import Work
-from domain.cases import CaseRecord, changed_case, read_case
+from domain.cases import CaseRecord, changed_case, read_case, with_rules
 from domain.json import Resource
 
 
@@ -18,7 +18,7 @@ async def read_record(work: Work[Any]) -> CaseRecord:
 async def change_record(work: Work[Any], task: Resource | None = None, **changes: Any) -> Resource:
     """Put the record with ``changes`` into this step's transaction; the deadline is stored with it."""
     before = task or await work.unit.read(work.envelope.case.record)
-    after = changed_case(before, due=work.envelope.due, **changes)
+    after = with_rules(changed_case(before, due=work.envelope.due, **changes), work.envelope.fired)
     work.unit.update(after)
     return after
 

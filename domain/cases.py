@@ -65,6 +65,7 @@ _EVIDENCE: Final = "evidence"
 _EXCLUDED: Final = "excluded-reviewer"
 _RESPONSE: Final = "claim-response"
 _STEP: Final = "step"
+_RULE: Final = "rule"
 
 
 class CaseRecord(BaseModel):
@@ -231,6 +232,20 @@ def with_timeline(task: Resource, steps: Sequence[tuple[str, datetime]]) -> Reso
     kept = [one for one in task.get("output", []) if _typed(one)[0] != _STEP]
     way = [{"type": fhir.concept(TASK_INPUT, _STEP), "valueString": f"{step}@{fhir.instant(at)}"} for step, at in steps]
     return {**task, "output": [*kept, *way]}
+
+
+def with_rules(task: Resource, fired: Sequence[str]) -> Resource:
+    """``task`` with the ids of the rules that took part, an output each."""
+    kept = [one for one in task.get("output", []) if _typed(one)[0] != _RULE]
+    return {
+        **task,
+        "output": [*kept, *({"type": fhir.concept(TASK_INPUT, _RULE), "valueCode": each} for each in fired)],
+    }
+
+
+def rules_of(task: Resource) -> list[str]:
+    """The ids that ``with_rules`` wrote."""
+    return [str(value) for code, value in map(_typed, task.get("output", [])) if code == _RULE]
 
 
 def timeline(task: Resource) -> list[tuple[str, datetime]]:

@@ -55,6 +55,8 @@ class Envelope(Message):
     """When the case must be decided (UTC)."""
     task: str | None = None
     """The open human task of the case, if any."""
+    fired: tuple[str, ...] = ()
+    """Ids of the rules that took part so far."""
     trace: str | None = None
     """W3C traceparent of the request that started the case."""
     accessed: tuple[str, ...] = ()

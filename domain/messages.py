@@ -146,8 +146,6 @@ class RecordDecisionInput(Message):
     """X12 901 code of a request that business refuses; then ``items`` is empty."""
     review: str | None = None
     """Versioned reference of the decided review Task, when a person decided."""
-    fired: tuple[str, ...] = ()
-    """Ids of the rules that took part."""
 
 
 class RecordedDecision(Message):

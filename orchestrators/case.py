@@ -34,6 +34,8 @@ class Case:
     agenda: list[Due] = field(default_factory=list)
     task: str | None = None
     """The open human task, if any."""
+    fired: tuple[str, ...] = ()
+    """Ids of the rules that took part so far."""
     accessed: tuple[str, ...] = ()
     """References read by steps that did not write: the next writing step audits them."""
     timeline: list[TimelineEntry] = field(default_factory=list)
@@ -59,6 +61,10 @@ class Case:
         """Keep what the first step pinned for the whole life of the case."""
         self.line_of_business = file.line_of_business.value
         self.rules = dict(file.rules)
+
+    def credit(self, *fired: str) -> None:
+        """Remember which rules took part."""
+        self.fired = tuple(dict.fromkeys((*self.fired, *fired)))
 
     def plan(self, due: Due) -> None:
         """Put ``due`` on the agenda."""
@@ -97,6 +103,7 @@ class Case:
             at=self.now,
             due=self.due,
             task=self.task,
+            fired=self.fired,
             trace=self.started.trace,
             accessed=self.accessed,
             data=payload,

@@ -72,19 +72,19 @@ def conclude(case: Case, decision: RecordDecisionInput) -> Generator[Any, Any, d
 
 def _decide(case: Case, clock: Clock) -> Generator[Any, Any, RecordDecisionInput]:
     eligible = yield from call(case, "check-eligibility", EligibilityAnswer)
+    case.credit(*eligible.fired)
     if eligible.eligibility.outcome is EligibilityOutcome.INELIGIBLE:
         code = eligible.eligibility.reject_code
-        return RecordDecisionInput(source=DecisionSource.RULES, reject_code=code, fired=eligible.fired)
+        return RecordDecisionInput(source=DecisionSource.RULES, reject_code=code)
     necessity, determined = yield from _assess(case, eligible, informed=False)
     informed = _only_information_is_missing(determined)
     if informed:
         yield from ask(case, clock, 0, _missing(necessity))
         necessity, determined = yield from _assess(case, eligible, informed=True)
-    fired = (*eligible.fired, *necessity.fired, *determined.fired)
     outcomes = [(item.sequence, item.determination.outcome) for item in determined.items]
     if all(outcome in AUTOMATIC for _, outcome in outcomes):
         items = tuple(ItemAction(sequence=sequence, action=AUTOMATIC[outcome]) for sequence, outcome in outcomes)
-        return RecordDecisionInput(source=DecisionSource.RULES, items=items, fired=fired)
+        return RecordDecisionInput(source=DecisionSource.RULES, items=items)
     opened = OpenReviewInput(
         round=1,
         reasons=tuple(dict.fromkeys(item.determination.reason for item in determined.items)),
@@ -92,7 +92,7 @@ def _decide(case: Case, clock: Clock) -> Generator[Any, Any, RecordDecisionInput
         findings=necessity.findings,
     )
     taken = yield from review(case, clock, opened)
-    return RecordDecisionInput(source=DecisionSource.REVIEWER, items=taken.items, review=taken.task, fired=fired)
+    return RecordDecisionInput(source=DecisionSource.REVIEWER, items=taken.items, review=taken.task)
 
 
 def _assess(
@@ -106,6 +106,7 @@ def _assess(
         information_requested=informed,
     )
     determined = yield from call(case, "determine", DetermineAnswer, data)
+    case.credit(*necessity.fired, *determined.fired)
     return necessity, determined
 
 

@@ -1,27 +1,57 @@
-"""Fixtures of every test folder."""
+"""Fixtures that every folder shares: the real servers, started once a session, and the app on the embedded host."""
 
 from __future__ import annotations
 
-import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import stack
-from tests.ports import free_port
+from samples.engine import Engine
+from stack.options import ROOT
+
+
+def free_port() -> int:
+    """A port that nothing listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="session")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[stack.Servers]:
-    """The real rules service and FHIR server, on free ports with empty data, for the whole test run.
-
-    ``STACK_DATA=.data`` uses (and leaves running) the stack of that folder on its usual ports instead.
-    """
-    if "STACK_DATA" in os.environ:
-        yield stack.up(stack.Options(data=Path(os.environ["STACK_DATA"])))
-        return
+def stack_options(tmp_path_factory: pytest.TempPathFactory) -> stack.Options:
+    """A stack of the tests' own: free ports, data that goes with the session."""
     data = tmp_path_factory.mktemp("stack")
-    options = stack.Options(data=data, fhir_port=free_port(), rules_port=free_port())
-    yield stack.up(options)
-    stack.down(options)
+    return stack.Options(data=data, fhir_port=free_port(), rules_port=free_port())
+
+
+@pytest.fixture(scope="session")
+def servers(stack_options: stack.Options) -> Iterator[stack.Servers]:
+    """The real FHIR server and rules service. Skips where no JDK or Maven is found."""
+    try:
+        running = stack.up(stack_options)
+    except stack.StackError as error:
+        pytest.skip(str(error))
+    try:
+        yield running
+    finally:
+        stack.down(stack_options)
+
+
+@pytest.fixture(scope="session")
+def app_host(servers: stack.Servers, stack_options: stack.Options) -> Iterator[Engine]:
+    """The app on the embedded host, on the real servers, with the sample members."""
+    engine = Engine(data=stack_options.data, port=free_port(), options=stack_options)
+    with engine:
+        yield engine
+
+
+@pytest.fixture(scope="session")
+def official() -> Path:
+    """The example bundles of the PAS package. Skips where they are absent."""
+    folder = ROOT.parent / "shared" / "data" / "pas-2.2.1"
+    if not folder.exists():
+        pytest.skip(f"the official PAS examples are not in {folder.name}")
+    return folder

@@ -12,7 +12,7 @@ import azure.functions as func
 from adapters.fhir.members import matched_patient
 from adapters.fhir.unit import unit
 from domain import fhir
-from domain.cases import CaseRecord, case_task_id, read_case, timeline
+from domain.cases import CaseRecord, case_task_id, read_case, rules_of, timeline
 from domain.codes import CASE_STATE, TASK_CODE, TRACKING_NUMBER, TaskCode
 from domain.errors import Conflict, Forbidden, Malformed, NotFound, Problem
 from domain.json import Resource
@@ -94,6 +94,7 @@ def shown(task: Resource) -> dict[str, Any]:
         "lineOfBusiness": record.line_of_business,
         "received": record.received_at.isoformat(),
         "due": record.due.isoformat() if record.due else None,
+        "rules": rules_of(task),
         "claim": record.claim,
         "claimResponse": record.response,
     }

@@ -43,7 +43,7 @@ async def submit(call: Call) -> func.HttpResponse:
     record = await _take_in(call, request, case, organization)
     await call.instances.start(WORKFLOW, case, record.reference)
     await call.instances.until_answerable(case, values.answer_seconds)
-    return fhir(await answer_bundle(call, record))
+    return fhir(await answer_bundle(call, record), headers={"X-Case-Id": case})
 
 
 def submitter(call: Call) -> str:

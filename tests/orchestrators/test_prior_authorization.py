@@ -131,7 +131,7 @@ def test_rules_approve_at_once() -> None:
     decision = dict(drive.calls)["record_decision"].data
     assert decision["source"] == "rules"
     assert decision["items"] == [{"sequence": 1, "action": "A1"}]
-    assert decision["fired"] == ["EL-1", "MN-1", "D-1"]
+    assert dict(drive.calls)["record_decision"].fired == ("EL-1", "MN-1", "D-1")
 
 
 def test_a_closed_case_is_left_alone() -> None:

@@ -1,0 +1,84 @@
+"""``python -m samples``: start everything, submit the sample cases, show what happened, keep running until Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+import stack
+from samples.cases import Outcome, run, samples, source
+from samples.client import Client
+from samples.engine import APP_PORT, Engine
+from samples.table import table
+from stack.options import FHIR_PORT, ROOT, RULES_PORT
+
+OPEN = "pended-then-approved"
+"""The sample that is submitted once more and left for the person at the keyboard."""
+
+
+def main() -> int:
+    """Exit 0 when every sample had its expected outcome."""
+    parser = argparse.ArgumentParser(prog="python -m samples", description=__doc__)
+    parser.add_argument("--once", action="store_true", help="stop everything after the table")
+    parser.add_argument("--data", type=Path, default=ROOT / ".data", help="databases, keys and logs")
+    parser.add_argument("--port", type=int, default=APP_PORT)
+    parser.add_argument("--fhir-port", type=int, default=FHIR_PORT)
+    parser.add_argument("--rules-port", type=int, default=RULES_PORT)
+    given = parser.parse_args()
+    options = stack.Options(data=given.data, fhir_port=given.fhir_port, rules_port=given.rules_port)
+    begin = time.monotonic()
+    try:
+        with Engine(data=given.data, port=given.port, options=options) as engine:
+            client = Client(engine)
+            outcomes = _submit(client)
+            print(f"\n{table(outcomes)}\n\n{_summary(outcomes, time.monotonic() - begin)}\n")
+            if not given.once:
+                _keep_running(engine, client)
+    except stack.StackError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return 1 if any(outcome.wrong for outcome in outcomes) else 0
+
+
+def _submit(client: Client) -> list[Outcome]:
+    outcomes = []
+    for sample in samples():
+        print(f"  {sample['case']} …", end="", flush=True)
+        outcomes.append(run(client, sample))
+        print(f" {outcomes[-1].decision}{'' if not outcomes[-1].wrong else '  NOT AS EXPECTED'}")
+    return outcomes
+
+
+def _summary(outcomes: list[Outcome], seconds: float) -> str:
+    good = sum(not outcome.wrong for outcome in outcomes)
+    left_out = "" if any("official" in sample for sample in samples()) else "; the official PAS examples are not here"
+    return f"{good} of {len(outcomes)} samples as expected after {seconds:.0f} s{left_out}"
+
+
+def _keep_running(engine: Engine, client: Client) -> None:
+    _leave_one_open(client)
+    servers = engine.servers
+    print(f"Reviewer page   {engine.url}/review   (sign in as Nurse Rivera or Dr Chen; one case waits for you)")
+    print(f"API             {engine.url}/cases  {engine.url}/tasks  {engine.url}/fhir/Claim/$submit")
+    print(f"FHIR server     {servers.fhir_url}\nRules service   {servers.rules_url}/v1/rulesets")
+    print(f"Logs            {engine.log.parent}\nCtrl-C stops everything; make clean forgets the data.")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    threading.Event().wait()
+
+
+def _leave_one_open(client: Client) -> None:
+    sample = next(each for each in samples() if each["case"] == OPEN)
+    bundle = json.loads(source(sample).read_text())
+    bundle["identifier"]["value"] += f"-{int(time.time())}"
+    client.send(sample["as"], "/fhir/Claim/$submit", json.dumps(bundle).encode())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

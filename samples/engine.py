@@ -1,0 +1,128 @@
+"""The whole engine on this machine: the stack's servers, the payer's own records and the app on the embedded host."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+import stack
+from samples.hook import HOOK_PORT, HookReceiver
+from stack.options import ROOT
+from stack.progress import Progress
+from stack.seed import seed
+
+SAMPLES = ROOT / "samples"
+APP_PORT = 7071
+
+
+@dataclass
+class Engine:
+    """``with Engine() as engine:`` starts what does not run and stops what it started.
+
+    ``data`` holds databases, keys, tokens and logs. ``keep`` leaves the stack's servers running.
+    """
+
+    data: Path = ROOT / ".data"
+    port: int = APP_PORT
+    options: stack.Options = field(default_factory=stack.Options)
+    hook_port: int | None = HOOK_PORT
+    keep: bool = False
+    arguments: tuple[str, ...] = ()
+    """More arguments of ``python -m host start``."""
+    environment: dict[str, str] = field(default_factory=dict)
+    """More app settings."""
+    hooks: HookReceiver | None = None
+
+    @property
+    def url(self) -> str:
+        """Base of the app."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def log(self) -> Path:
+        """What the app says."""
+        return self.data / "logs" / "app.log"
+
+    def __enter__(self) -> Self:
+        self.servers = stack.up(self.options)
+        try:
+            seed(self.servers.fhir_url, SAMPLES / "members")
+            if self.hook_port is not None:
+                self.hooks = HookReceiver(self.hook_port)
+            self.start_app()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def start_app(self) -> None:
+        """Start the app and return when it and all that it needs is ready. Raises ``StackError``."""
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, "-m", "host", "start", "--app", str(ROOT), "--port", str(self.port)]
+        command += ["--data", str(self.data / "host"), "--identities", str(SAMPLES / "identities.json")]
+        settings = {
+            "WORKFLOW_FHIR_URL": self.servers.fhir_url,
+            "WORKFLOW_RULES_URL": self.servers.rules_url,
+            "WORKFLOW_PUBLIC_URL": self.url,
+            **self.environment,
+        }
+        with self.log.open("ab") as log:
+            self.app = subprocess.Popen(
+                [*command, *self.arguments], cwd=ROOT, stdout=log, stderr=log, env={**os.environ, **settings}
+            )
+        self._await_ready()
+
+    def stop_app(self, signal_: signal.Signals = signal.SIGTERM) -> None:
+        """Stop the app: gracefully, or at once with SIGKILL."""
+        if self.app.poll() is None:
+            self.app.send_signal(signal_)
+        self.app.wait(60)
+
+    def token(self, identity: str) -> str:
+        """The bearer token of one of ``samples/identities.json``."""
+        tokens: dict[str, str] = json.loads((self.data / "host" / "identities.json").read_text())
+        return tokens[identity]
+
+    def key(self, name: str = "host") -> str:
+        """A key of the app: ``host``, ``master`` or ``system``."""
+        return str(json.loads((self.data / "host" / "keys.json").read_text())[name])
+
+    def close(self) -> None:
+        """Stop what was started."""
+        if hasattr(self, "app"):
+            self.stop_app()
+        if self.hooks:
+            self.hooks.close()
+        if not self.keep and self.servers.started:
+            stack.down(self.options)
+
+    def _await_ready(self) -> None:
+        with Progress("app: starting") as progress:
+            while True:
+                if self.app.poll() is not None:
+                    raise stack.StackError(f"The app stopped while it was starting; the reason is in {self.log}:\n"
+                                           + self.log.read_text().strip().rsplit("\n", 1)[-1])  # fmt: skip
+                try:
+                    if httpx.get(f"{self.url}/health/ready", timeout=5, trust_env=False).status_code == 200:
+                        return
+                except httpx.TransportError:
+                    pass
+                if progress.seconds > 60:
+                    raise stack.StackError(f"The app was not ready after 60 s; see {self.log}.")
+                progress.tick()
+                time.sleep(0.1)
