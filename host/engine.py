@@ -12,6 +12,7 @@ from host.actions import HTTP_ACTIVITY
 from host.clock import Clock
 from host.crashpoints import crash_point
 from host.entities import Entities
+from host.errors import HubError, UnknownFunction
 from host.http_activity import HttpActivity
 from host.intake import Finished
 from host.invocation import FunctionFailed, Invocation, Invoker
@@ -40,7 +41,8 @@ class Engine:
         self._turn_lane: Lane[str] = Lane(self._turn, options.limit(options.max_orchestrators), self._work)
         self._entity_lane: Lane[str] = Lane(self._entity, options.limit(options.max_entities), self._work)
         self._activity_lane: Lane[Activity] = Lane(self._activity, options.limit(options.max_activities), self._work)
-        self._alarm = Alarm(clock, self.wake)
+        self._alarm: Alarm[str] = Alarm(clock, self.wake)
+        self._retries: Alarm[Activity] = Alarm(clock, self._activity_lane.push)
         self._finished: defaultdict[str, list[Finished]] = defaultdict(list)
         self._failures: Counter[str] = Counter()
         self._waiters: defaultdict[str, set[asyncio.Future[InstanceStatus]]] = defaultdict(set)
@@ -58,10 +60,12 @@ class Engine:
     async def drain(self) -> None:
         """Return when running functions have ended; nothing new begins."""
         await self._alarm.stop()
+        await self._retries.stop()
+        self._http.break_off()
         await self._activity_lane.drain(finish=False)
+        await self._http.close()
         await self._entity_lane.drain(finish=True)
         await self._turn_lane.drain(finish=True)  # last: what activities and entities answered is written
-        await self._http.close()
 
     async def idle(self) -> None:
         """Return when nothing runs and nothing waits to run."""
@@ -133,7 +137,7 @@ class Engine:
         try:
             event = await self._run(activity)
         except Exception as error:
-            await self._again(activity, error)
+            self._again(activity, error)
             return
         crash_point("after-activity")
         self._finished[key.instance].append(Finished(key, event))
@@ -157,26 +161,27 @@ class Engine:
     def _invocation(self, activity: Activity) -> Invocation:
         return Invocation(
             kind="activity",
-            name=self._invoker.known("activity")[activity.name.lower()],
+            name=self._declared(activity.name),
             body="null" if activity.input is None else activity.input,
             instance_id=activity.key.instance,
             invocation_id=str(uuid.uuid4()),
             traceparent=activity.traceparent,
         )
 
-    async def _again(self, activity: Activity, error: Exception) -> None:
+    def _declared(self, name: str) -> str:
+        known = self._invoker.known("activity")
+        if name.lower() not in known:  # an earlier deployment scheduled it
+            raise UnknownFunction("activity", name, known.values())
+        return known[name.lower()]
+
+    def _again(self, activity: Activity, error: Exception) -> None:
         key = f"{activity.key.instance}/{activity.key.task}"
         self._failures[key] += 1
         delay = min(2 ** self._failures[key], LONGEST_BACKOFF)
         log.error(
             "Activity %s of %s was not run to its end (%s), again in %d s", activity.name, key, _short(error), delay
         )
-        self._work.end()
-        try:
-            await self._clock.sleep_until(self._clock.now() + timedelta(seconds=delay))
-        finally:
-            self._work.begin()
-        self._activity_lane.push(activity)
+        self._retries.set(self._clock.now() + timedelta(seconds=delay), activity)
 
     def _later(self, target: str, error: Exception) -> None:
         self._failures[target] += 1
@@ -186,4 +191,5 @@ class Engine:
 
 
 def _short(error: Exception) -> str:
-    return type(error).__name__
+    """No message of the app: it may quote data."""
+    return str(error) if isinstance(error, HubError) else type(error).__name__

@@ -5,6 +5,7 @@ https://learn.microsoft.com/azure/azure-functions/durable/durable-functions-http
 
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import timedelta
 from typing import Any
@@ -29,6 +30,7 @@ class HttpActivity:
         self._polls = options.compat == "fixed"
         self._work = work
         self._session: aiohttp.ClientSession | None = None
+        self._sleepers: set[asyncio.Task[None]] = set()
 
     async def run(self, request_text: str) -> str:
         """The response as JSON text: ``{"statusCode", "headers", "content"}``. Raises FunctionFailed without one."""
@@ -48,6 +50,11 @@ class HttpActivity:
         except (aiohttp.ClientError, TimeoutError) as error:
             raise FunctionFailed(type(error).__name__, "The request got no response.") from error
         return json.dumps(answer)
+
+    def break_off(self) -> None:
+        """Have requests that wait for their next poll end as not run to their end."""
+        for sleeper in self._sleepers:
+            sleeper.cancel()
 
     async def close(self) -> None:
         """Release connections."""
@@ -72,8 +79,13 @@ class HttpActivity:
     async def _pause(self, headers: dict[str, str]) -> None:
         after = headers.get("Retry-After", "")
         seconds = int(after) if after.isdigit() else POLL_SECONDS
+        sleeper = asyncio.create_task(self._clock.sleep_until(self._clock.now() + timedelta(seconds=seconds)))
+        self._sleepers.add(sleeper)
         self._work.end()  # whoever moves a virtual clock shall not wait for this
         try:
-            await self._clock.sleep_until(self._clock.now() + timedelta(seconds=seconds))
+            await asyncio.wait([sleeper])
         finally:
             self._work.begin()
+            self._sleepers.discard(sleeper)
+        if sleeper.cancelled():
+            raise ConnectionAbortedError("The host stops; the request is repeated when it starts again.")

@@ -187,17 +187,17 @@ class TaskHub:
     async def wait(self, instance_id: str, timeout: float) -> InstanceStatus:
         """The status at the end, or after ``timeout`` seconds of the hub's clock. Raises UnknownInstance."""
         ended = self._engine.ended(instance_id)
+        until = self._clock.now() + timedelta(seconds=timeout)
+        alarm = asyncio.create_task(self._clock.sleep_until(until))
+        alarm.add_done_callback(lambda _: ended.cancel())
         try:
             status = await self._required(instance_id)
             if status.status.ended:
                 return status
-            until = self._clock.now() + timedelta(seconds=timeout)
-            alarm = asyncio.create_task(self._clock.sleep_until(until))
-            alarm.add_done_callback(lambda _: ended.cancel())
             await asyncio.wait([ended])
-            alarm.cancel()
-            return ended.result() if not ended.cancelled() else await self._required(instance_id)
+            return await self._required(instance_id) if ended.cancelled() else ended.result()
         finally:
+            alarm.cancel()
             ended.cancel()
 
     def _known(self, kind: Kind, name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import itertools
 import logging
 from collections.abc import Awaitable, Callable, Hashable
 from datetime import datetime
@@ -87,24 +88,29 @@ class Lane(Generic[K]):
             self._busy.end()
 
 
-class Alarm:
+class Alarm(Generic[K]):
     """Calls ``ring(key)`` when the clock reaches the time set for it. Sleeps in between; never polls."""
 
-    def __init__(self, clock: Clock, ring: Callable[[str], None]) -> None:
+    def __init__(self, clock: Clock, ring: Callable[[K], None]) -> None:
         self._clock = clock
         self._ring = ring
-        self._heap: list[tuple[datetime, str]] = []
+        self._heap: list[tuple[datetime, int, K]] = []
+        self._order = itertools.count()
         self._sleeper: asyncio.Task[None] | None = None
         self._until: datetime | None = None
+        self._stopped = False
 
-    def set(self, when: datetime, key: str) -> None:
+    def set(self, when: datetime, key: K) -> None:
         """Several times may be set for one key."""
-        heapq.heappush(self._heap, (when, key))
+        if self._stopped:
+            return
+        heapq.heappush(self._heap, (when, next(self._order), key))
         if self._until is None or when < self._until:
             self._sleep()
 
     async def stop(self) -> None:
-        """Forget all."""
+        """Forget all, for good."""
+        self._stopped = True
         self._heap.clear()
         if self._sleeper is not None:
             self._sleeper.cancel()
@@ -121,6 +127,6 @@ class Alarm:
         self._sleeper, self._until = None, None
         now = self._clock.now()
         while self._heap and self._heap[0][0] <= now:
-            self._ring(heapq.heappop(self._heap)[1])
+            self._ring(heapq.heappop(self._heap)[2])
         if self._heap:
             self._sleep()

@@ -1,0 +1,339 @@
+"""The verbs of the task hub: what they do, and how each refuses."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Generator
+from datetime import timedelta
+from typing import Any
+
+import azure.durable_functions as df
+import pytest
+
+from host.clock import SystemClock
+from host.errors import (
+    AlreadyFinished,
+    AlreadyRunning,
+    InvalidInstanceId,
+    NotFinished,
+    UnknownFunction,
+    UnknownInstance,
+    WrongState,
+)
+from host.model import EventKind, InstanceQuery, Status
+from host.options import Compat, HubOptions
+from host.store import Store
+from host.testing import DurableHost, FunctionsInvoker, durable_host
+
+Flow = Generator[Any, Any, Any]
+
+
+def waits(context: df.DurableOrchestrationContext) -> Flow:
+    event = yield context.wait_for_external_event("go")
+    return (yield context.call_activity("echo", event))
+
+
+def calls(context: df.DurableOrchestrationContext) -> Flow:
+    first = yield context.call_activity("echo", "one")
+    second = yield context.call_activity("echo", "two")
+    return [first, second, context.version]
+
+
+def parent(context: df.DurableOrchestrationContext) -> Flow:
+    return (yield context.call_sub_orchestrator("calls", instance_id="the-child"))
+
+
+def timer(context: df.DurableOrchestrationContext) -> Flow:
+    yield context.create_timer(context.current_utc_datetime + timedelta(hours=1))
+    return str(context.current_utc_datetime)
+
+
+def echo(value: str) -> str:
+    return value
+
+
+def counter(context: df.DurableEntityContext) -> None:
+    if context.operation_name == "delete":
+        context.destruct_on_exit()
+        return
+    context.set_state(context.get_state(lambda: 0) + context.get_input())
+
+
+def _invoker() -> FunctionsInvoker:
+    flows = {code.__name__: code for code in (waits, calls, parent, timer)}
+    return FunctionsInvoker(flows, {"echo": echo}, {"counter": counter})
+
+
+@pytest.fixture
+async def host(store: Store, compat: Compat) -> AsyncIterator[DurableHost]:
+    async with durable_host(_invoker(), store=store, compat=compat) as host:
+        yield host
+
+
+async def test_start_refuses_an_unknown_function_and_names_the_known(host: DurableHost) -> None:
+    with pytest.raises(
+        UnknownFunction, match=r"no orchestrator function named 'nope'. Known: calls, parent, timer, waits\."
+    ):
+        await host.hub.start("nope")
+
+
+@pytest.mark.parametrize("instance_id", ["", "@x", "a/b", "a\\b", "a#", "a?", "a\n", "x" * 257])
+async def test_start_refuses_an_id_that_azure_forbids(host: DurableHost, instance_id: str) -> None:
+    with pytest.raises(InvalidInstanceId):
+        await host.hub.start("calls", instance_id=instance_id)
+
+
+async def test_start_refuses_a_running_id_and_replaces_an_ended_one(host: DurableHost) -> None:
+    first = await host.run("waits", instance_id="i")
+    with pytest.raises(AlreadyRunning, match="status Running already exists"):
+        await host.hub.start("waits", instance_id="i")
+    await host.raise_event("i", "go", "x")
+    second = await host.run("waits", instance_id="i")
+    assert second.status is Status.RUNNING
+    assert second.execution_id != first.execution_id
+
+
+async def test_events_need_a_live_instance(host: DurableHost) -> None:
+    with pytest.raises(UnknownInstance):
+        await host.hub.raise_event("nobody", "go")
+    await host.run("calls", instance_id="i")
+    with pytest.raises(AlreadyFinished, match="ended with status Completed"):
+        await host.hub.raise_event("i", "go")
+
+
+async def test_terminate_ends_with_its_reason(host: DurableHost) -> None:
+    await host.run("waits", instance_id="i")
+    await host.hub.terminate("i", "enough")
+    status = await host.settled("i")
+    assert (status.status, status.output) == (Status.TERMINATED, '"enough"')
+    with pytest.raises(AlreadyFinished):
+        await host.hub.terminate("i")
+
+
+async def test_a_terminated_child_fails_in_its_parent(host: DurableHost) -> None:
+    host.fail("echo", times=1, error=ConnectionError())
+    begun = await host.run("parent")
+    await host.hub.terminate("the-child", "enough")
+    ended = await host.settled(begun.instance_id)
+    assert ended.output is not None
+    assert json.loads(ended.output).startswith("Orchestrator function 'parent' failed: enough")
+
+
+async def test_suspend_holds_all_that_comes_until_resume(host: DurableHost) -> None:
+    await host.run("waits", instance_id="i")
+    await host.hub.suspend("i", "pause")
+    assert (await host.settled("i")).status is Status.SUSPENDED
+    with pytest.raises(WrongState):
+        await host.hub.suspend("i")
+    assert (await host.raise_event("i", "go", "x")).status is Status.SUSPENDED
+    await host.hub.resume("i", "on")
+    ended = await host.settled("i")
+    assert (ended.status, ended.output) == (Status.COMPLETED, '"x"')
+    kinds = [event["EventType"] for event in await host.hub.history("i")]
+    assert EventKind.SUSPENDED in kinds
+    assert kinds.index(EventKind.SUSPENDED) < kinds.index(EventKind.RESUMED) < kinds.index(EventKind.EVENT_RAISED)
+
+
+async def test_a_timer_fires_into_the_queue_of_a_suspended_instance(host: DurableHost) -> None:
+    await host.run("timer", instance_id="i")
+    await host.hub.suspend("i")
+    await host.advance(hours=3)
+    assert (await host.settled("i")).status is Status.SUSPENDED
+    await host.hub.resume("i")
+    assert (await host.settled("i")).status is Status.COMPLETED
+
+
+async def test_a_suspended_instance_can_be_terminated_and_a_running_one_not_resumed(host: DurableHost) -> None:
+    await host.run("waits", instance_id="i")
+    with pytest.raises(WrongState):
+        await host.hub.resume("i")
+    await host.hub.suspend("i")
+    await host.hub.terminate("i")
+    assert (await host.settled("i")).status is Status.TERMINATED
+
+
+async def test_an_instance_suspended_before_its_first_turn_starts_at_resume(host: DurableHost) -> None:
+    instance = await host.hub.start("calls")
+    await host.hub.suspend(instance)
+    assert (await host.settled(instance)).status is Status.SUSPENDED
+    await host.hub.resume(instance)
+    assert (await host.settled(instance)).status is Status.COMPLETED
+
+
+async def test_rewind_runs_what_failed_again(host: DurableHost) -> None:
+    host.fail("echo", times=1)
+    failed = await host.run("parent")
+    assert failed.status is Status.FAILED
+    await host.hub.rewind(failed.instance_id, "fixed")
+    ended = await host.settled(failed.instance_id)
+    assert ended.status is Status.COMPLETED
+    assert json.loads(ended.output or "") == ["one", "two", ""]
+    child = await host.hub.status("the-child")
+    assert child is not None
+    assert child.status is Status.COMPLETED
+    with pytest.raises(WrongState):
+        await host.hub.rewind(failed.instance_id)
+
+
+async def test_rewind_keeps_what_was_done(host: DurableHost) -> None:
+    await host.run("waits", instance_id="i")
+    host.fail("echo", times=1)
+    assert (await host.raise_event("i", "go", "x")).status is Status.FAILED
+    await host.hub.rewind("i")
+    assert (await host.settled("i")).output == '"x"'
+    with pytest.raises(UnknownInstance):
+        await host.hub.rewind("nobody")
+
+
+async def test_rewind_needs_an_end(host: DurableHost) -> None:
+    await host.run("waits", instance_id="i")
+    with pytest.raises(NotFinished):
+        await host.hub.rewind("i")
+
+
+async def test_restart_repeats_name_and_input(host: DurableHost) -> None:
+    first = await host.run("calls", {"a": 1})
+    again = await host.hub.restart(first.instance_id)
+    assert again != first.instance_id
+    status = await host.settled(again)
+    assert (status.name, status.input, status.status) == ("calls", '{"a": 1}', Status.COMPLETED)
+    assert await host.hub.restart(first.instance_id, new_id=False) == first.instance_id
+    with pytest.raises(UnknownInstance):
+        await host.hub.restart("nobody")
+
+
+async def test_purge_wants_the_end(host: DurableHost) -> None:
+    await host.run("waits", instance_id="open")
+    await host.run("calls", instance_id="done")
+    with pytest.raises(NotFinished):
+        await host.hub.purge("open")
+    assert await host.hub.purge("nobody") == 0
+    assert await host.hub.purge_where(InstanceQuery()) == 1
+    assert await host.hub.status("done") is None
+    assert await host.hub.history("done") == []
+
+
+async def test_wait_returns_at_the_end_or_at_the_timeout(host: DurableHost) -> None:
+    await host.run("waits", instance_id="i")
+    waiting = asyncio.create_task(host.hub.wait("i", 60))
+    await host.advance(seconds=61)
+    assert (await waiting).status is Status.RUNNING
+    waiting = asyncio.create_task(host.hub.wait("i", 60))
+    await asyncio.sleep(0)
+    await host.raise_event("i", "go", "x")
+    assert (await waiting).status is Status.COMPLETED
+    assert (await host.hub.wait("i", 60)).status is Status.COMPLETED
+    with pytest.raises(UnknownInstance):
+        await host.hub.wait("nobody", 1)
+
+
+async def test_signals_reach_entities_in_order_and_a_deleted_one_is_gone(host: DurableHost) -> None:
+    for number in (1, 2, 3):
+        await host.hub.signal_entity("Counter", "Key", "add", str(number))
+    await host.hub.idle()
+    entity = await host.hub.read_entity("counter", "Key")
+    assert entity is not None
+    assert (entity.name, entity.key, entity.state) == ("counter", "Key", "6")
+    await host.hub.signal_entity("counter", "Key", "delete")
+    await host.hub.idle()
+    assert await host.hub.read_entity("counter", "Key") is None
+    with pytest.raises(UnknownFunction):
+        await host.hub.signal_entity("nope", "k", "add")
+
+
+async def test_an_input_is_read_as_it_was_given_and_the_trace_goes_along(host: DurableHost) -> None:
+    await host.hub.start("waits", "[1]", "i", traceparent="00-trace-span-01")
+    await host.raise_event("i", "go", "x")
+    assert {call.traceparent for call in host.invoker.calls} == {"00-trace-span-01"}
+
+
+@pytest.mark.parametrize(
+    ("version", "options", "status"),
+    [
+        ("1.0", HubOptions(default_version="1.0"), Status.COMPLETED),
+        ("1.0", HubOptions(default_version="1.1"), Status.COMPLETED),
+        ("1.2", HubOptions(default_version="1.1"), Status.PENDING),
+        ("1.0", HubOptions(default_version="1.1", version_match="Strict"), Status.PENDING),
+        ("9", HubOptions(default_version="1", version_match="None"), Status.COMPLETED),
+        ("1.2", HubOptions(default_version="1.1", version_failure="Fail"), Status.FAILED),
+    ],
+)
+async def test_versions_decide_who_runs_here(version: str, options: HubOptions, status: Status) -> None:
+    async with durable_host(_invoker(), options=options) as host:
+        instance = await host.hub.start("calls", version=version)
+        found = await host.settled(instance)
+        assert found.status is status
+        assert (found.blocked is not None) == (status is Status.PENDING)
+
+
+async def test_a_start_without_version_takes_the_hosts(store: Store) -> None:
+    async with durable_host(_invoker(), store=store, options=HubOptions(default_version="2.0")) as host:
+        status = await host.run("calls")
+        assert json.loads(status.output or "")[2] == status.version == "2.0"
+
+
+async def test_a_blocked_instance_goes_on_under_a_host_that_may_run_it(store: Store) -> None:
+    async with durable_host(_invoker(), store=store, options=HubOptions(default_version="1.0")) as host:
+        await host.hub.start("calls", instance_id="i", version="2.0")
+        assert (await host.settled("i")).blocked is not None
+    async with durable_host(_invoker(), store=store, options=HubOptions(default_version="2.0")) as host:
+        status = await host.settled("i")
+        assert status.status is Status.COMPLETED
+        assert status.blocked is None
+
+
+async def test_changed_code_fails_the_instance_in_the_words_of_the_framework(store: Store, compat: Compat) -> None:
+    def changed(context: df.DurableOrchestrationContext) -> Flow:
+        yield context.call_activity("other")
+        yield context.wait_for_external_event("go")
+
+    def original(context: df.DurableOrchestrationContext) -> Flow:
+        yield context.call_activity("echo", "x")
+        yield context.wait_for_external_event("go")
+
+    activities = {"echo": echo, "other": echo}
+    async with durable_host(FunctionsInvoker({"f": original}, activities), store=store, compat=compat) as host:
+        await host.run("f", instance_id="i")
+    async with durable_host(FunctionsInvoker({"f": changed}, activities), store=store, compat=compat) as host:
+        status = await host.raise_event("i", "go")
+    assert status.status is Status.FAILED
+    assert json.loads(status.output or "").startswith(
+        "Non-Deterministic workflow detected: A previous execution of this orchestration scheduled an activity task"
+    )
+    async with durable_host(FunctionsInvoker({"f": original}, activities), store=store, compat=compat) as host:
+        await host.hub.rewind("i")
+        assert (await host.settled("i")).status is Status.COMPLETED, "the old code can take it up again"
+
+
+async def test_a_new_host_takes_up_timers_and_activities(store: Store) -> None:
+    async with durable_host(_invoker(), store=store) as host:
+        await host.run("timer", instance_id="t")
+        host.fail("echo", times=1, error=ConnectionError())
+        await host.run("calls", instance_id="c")
+    async with durable_host(_invoker(), store=store) as host:
+        assert (await host.settled("c")).status is Status.COMPLETED
+        await host.advance(hours=2)
+        assert (await host.settled("t")).status is Status.COMPLETED
+
+
+async def test_the_system_clock_fires_timers() -> None:
+    def soon(context: df.DurableOrchestrationContext) -> Flow:
+        yield context.create_timer(context.current_utc_datetime + timedelta(milliseconds=30))
+
+    async with durable_host(FunctionsInvoker({"soon": soon}), clock=SystemClock()) as host:
+        instance = await host.hub.start("soon")
+        assert (await host.hub.wait(instance, 10)).status is Status.COMPLETED
+
+
+async def test_a_child_id_that_runs_already(store: Store, compat: Compat, caplog: pytest.LogCaptureFixture) -> None:
+    def again(context: df.DurableOrchestrationContext) -> Flow:
+        yield context.call_sub_orchestrator("waits", instance_id="taken")
+
+    async with durable_host(
+        FunctionsInvoker({"again": again, "waits": waits}, {"echo": echo}), store=store, compat=compat
+    ) as host:
+        await host.run("waits", instance_id="taken")
+        status = await host.run("again")
+    assert "started child taken" in caplog.text
+    assert status.status is (Status.FAILED if compat == "fixed" else Status.RUNNING)

@@ -1,0 +1,103 @@
+"""Recorded histories replay over the code that made them, and show where changed code parts from them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator
+from datetime import timedelta
+from typing import Any
+
+import azure.durable_functions as df
+import pytest
+
+from host.options import Compat
+from host.recording import divergences
+from host.store import Store
+from host.testing import FunctionsInvoker, durable_host
+
+Flow = Generator[Any, Any, Any]
+ENTITY = df.EntityId("counter", "k")
+
+
+def flow(context: df.DurableOrchestrationContext) -> Flow:
+    options = df.RetryOptions(first_retry_interval_in_milliseconds=1000, max_number_of_attempts=2)
+    yield context.call_activity("echo", context.get_input())
+    try:
+        yield context.call_activity_with_retry("boom", options)
+    except Exception:
+        context.set_custom_status("boomed")
+    timer = context.create_timer(context.current_utc_datetime + timedelta(days=1))
+    event = context.wait_for_external_event("go")
+    yield context.task_any([event, timer])
+    timer.cancel()
+    context.signal_entity(ENTITY, "add", 1)
+    yield context.call_entity(ENTITY, "add", 1)
+    return (yield context.call_sub_orchestrator("child", {"a": 1}))
+
+
+def child(context: df.DurableOrchestrationContext) -> Flow:
+    return (yield context.call_activity("echo", "x"))
+
+
+def counter(context: df.DurableEntityContext) -> None:
+    context.set_state(context.get_state(lambda: 0) + context.get_input())
+
+
+def echo(value: object) -> object:
+    return value
+
+
+def boom(_: object) -> None:
+    raise ValueError("boom")
+
+
+@pytest.fixture
+async def recorded(store: Store, compat: Compat) -> dict[str, Any]:
+    invoker = FunctionsInvoker({"flow": flow, "child": child}, {"echo": echo, "boom": boom}, {"counter": counter})
+    async with durable_host(invoker, store=store, compat=compat) as host:
+        await host.run("flow", {"n": 1}, "i")
+        await host.advance(minutes=1)
+        await host.raise_event("i", "go", 1)
+        recording = await host.record("i")
+    loaded: dict[str, Any] = json.loads(json.dumps(recording))
+    return loaded
+
+
+async def test_a_recording_fits_the_code_that_made_it(recorded: dict[str, Any]) -> None:
+    assert recorded["history"][-2]["OrchestrationStatus"] == "Completed"
+    assert divergences(recorded, flow) == []
+
+
+async def test_the_first_step_that_changed_is_named(recorded: dict[str, Any]) -> None:
+    def changed(context: df.DurableOrchestrationContext) -> Flow:
+        yield context.call_activity("echo", context.get_input())
+        yield context.call_activity("notify", "x")
+
+    (found,) = divergences(recorded, changed)
+    assert str(found) == (
+        "turn 2: task 1: the recording has an activity task named 'boom', "
+        "the code now starts an activity task named 'notify'"
+    )
+
+
+async def test_a_changed_input_is_found(recorded: dict[str, Any]) -> None:
+    def changed(context: df.DurableOrchestrationContext) -> Flow:
+        yield context.call_activity("echo", "other")
+
+    (found,) = divergences(recorded, changed)
+    assert "gets another input" in found.text
+    assert found.turn == 1
+
+
+async def test_an_earlier_end_is_found(recorded: dict[str, Any]) -> None:
+    def changed(context: df.DurableOrchestrationContext) -> Flow:
+        yield context.call_activity("echo", context.get_input())
+        return 1
+
+    texts = [found.text for found in divergences(recorded, changed)]
+    assert "the code now ends here, the recording goes on" in texts
+
+
+def test_another_format_is_refused() -> None:
+    with pytest.raises(ValueError, match="format 9"):
+        divergences({"format": 9}, flow)
