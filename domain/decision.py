@@ -52,7 +52,7 @@ class ItemDecision(BaseModel):
     start: date | None = None
     """First authorized date; ``None``: the first requested date, else the date of decision."""
     end: date | None = None
-    """Last authorized date."""
+    """Last authorized date; ``None``: the last requested date, else as the plan's policy says."""
     quantity: float | None = None
     """Authorized quantity when it differs from the requested one (action A6)."""
     information: tuple[str, ...] = ()

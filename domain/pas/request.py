@@ -96,7 +96,7 @@ def parse(body: bytes, limits: Limits | None = None) -> PasRequest:
 
 
 def focal_insurance(claim: Resource) -> Resource:
-    """The Claim.insurance that the insurer answers for: the focal one, else the first."""
+    """The ``insurance`` of a Claim or ClaimResponse that the insurer answers for: the focal one, else the first."""
     insurance: list[Resource] = claim["insurance"]
     return next((i for i in insurance if i.get("focal")), insurance[0])
 

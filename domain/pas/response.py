@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from domain import fhir
@@ -25,6 +25,10 @@ from domain.codes import (
 )
 from domain.decision import SENTENCES, X12_REASONS, ItemDecision
 from domain.json import Json, Resource
+from domain.pas.claim import serviced
+
+VALIDITY = timedelta(days=90)
+"""How long an authorization is good for when neither the request nor the reviewer says (plan policy)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +195,7 @@ def _answer(decision: ItemDecision, tracking: str, authorization: str, on: date,
             answer,
             authorization_number=authorization,
             issued=on,
-            start=decision.start or on,
+            start=decision.start,
             end=decision.end,
             quantity=decision.quantity,
         )
@@ -224,7 +228,7 @@ def _item_extensions(asked: Resource, answer: ItemAnswer, provider: str | None) 
     if answer.authorization_number:
         found += [
             _extension("itemPreAuthIssueDate", "Date", answer.issued and answer.issued.isoformat()),
-            _extension("itemPreAuthPeriod", "Period", _period(answer)),
+            _extension("itemPreAuthPeriod", "Period", _period(asked, answer)),
             _authorized_provider(provider),
             _authorized_detail(asked, answer),
         ]
@@ -258,7 +262,7 @@ def _add_item(claim: Resource, answer: ItemAnswer) -> Resource:
     certified = replace(answer, action=Action.CERTIFIED, reason=None)
     dated = [
         _extension("itemPreAuthIssueDate", "Date", answer.issued and answer.issued.isoformat()),
-        _extension("itemPreAuthPeriod", "Period", _period(answer)),
+        _extension("itemPreAuthPeriod", "Period", _period(asked, answer)),
     ]
     return fhir.strip_empty(
         {
@@ -312,6 +316,9 @@ def _extension(name: str, kind: str, value: Json) -> Resource | None:
     return {"url": f"{PAS}extension-{name}", f"value{kind}": value} if value else None
 
 
-def _period(answer: ItemAnswer) -> Resource | None:
-    ends = {"start": answer.start and answer.start.isoformat(), "end": answer.end and answer.end.isoformat()}
-    return fhir.strip_empty(ends) or None
+def _period(asked: Resource, answer: ItemAnswer) -> Resource:
+    """Every authorization tells when it ends (42 CFR 431.80(b), 457.732(b))."""
+    requested_start, requested_end = serviced(asked)
+    start = answer.start or requested_start or answer.issued
+    end = answer.end or (requested_end if "servicedPeriod" in asked else None) or (start and start + VALIDITY)
+    return {"start": start.isoformat(), "end": end.isoformat()} if start and end else {}

@@ -14,6 +14,7 @@ from domain.case import Identifier
 from domain.codes import PAS
 from domain.json import Resource
 from domain.pas.bundle import entry_index, stored_name
+from domain.pas.request import focal_insurance
 
 RESPONSE = "profile-pas-response-bundle"
 INQUIRY = "profile-pas-inquiry-response-bundle"
@@ -65,11 +66,14 @@ def _submitted_names(case: str, response: Resource, submitted: Resource) -> dict
     names = {stored_name(case, index, each["resource"]): each["fullUrl"] for index, each in enumerate(entries)}
     claim = entries[0]["resource"]
     index, _ = entry_index(entries)
-    for element, written in (("patient", claim["patient"]), ("insurer", claim["insurer"])):
+    told = [(claim["patient"], response.get("patient")), (claim["insurer"], response.get("insurer"))]
+    if response.get("insurance"):
+        told.append((focal_insurance(claim)["coverage"], focal_insurance(response)["coverage"]))
+    for written, stored in told:
         position = index.get(str(fhir.reference(written)).split("/_history/")[0])
-        stored = fhir.reference(response.get(element))
-        if stored and position is not None:
-            names[stored] = entries[position]["fullUrl"]
+        name = fhir.reference(stored)
+        if name and position is not None:
+            names[name] = entries[position]["fullUrl"]
     return names
 
 
