@@ -152,6 +152,7 @@ class _Worker:
             else:
                 waiting.set_result(answer_from_json(message["answer"]))
         self.lost = True
+        self._writer.close()
         for waiting in self._waiting.values():
             if not waiting.done():
                 waiting.set_exception(WorkerLost("the process of the functions ended"))

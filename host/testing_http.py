@@ -71,7 +71,8 @@ async def http_host(
             timers = TimerRunner(app, invoker, clock, timer_file)
             server = await serve(app, durable.hub, invoker, timers, options)
             timers.start()
-            async with aiohttp.ClientSession(server.origin) as client:
+            # The jar takes cookies of a bare address too.
+            async with aiohttp.ClientSession(server.origin, cookie_jar=aiohttp.CookieJar(unsafe=True)) as client:
                 yield HttpHost(app, durable, server, timers, client)
             await server.drain()
             await timers.stop()

@@ -1,4 +1,4 @@
-"""The verbs that look at instances and steer them. None of them prints an input or an output."""
+"""The verbs that look at instances and steer them. None but ``export`` shows an input or an output."""
 
 from __future__ import annotations
 
@@ -85,6 +85,18 @@ def purge(options: argparse.Namespace) -> int:
         span = {"createdTimeFrom": "0001-01-01T00:00:00Z", "createdTimeTo": options.before.isoformat()}
         answer = api.manage("DELETE", "/instances", **span)
     print(f"{answer['instancesDeleted']} purged.")
+    return 0
+
+
+def export(options: argparse.Namespace) -> int:
+    """Write the recording of an instance, inputs included."""
+    recording = Api(options.data).admin("GET", f"/instances/{quote(options.id, safe='')}/recording")
+    text = json.dumps(recording, indent=1)
+    if options.to:
+        options.to.write_text(text + "\n", encoding="utf-8")
+        print(f"{options.to}: {len(recording['history'])} events.")
+    else:
+        print(text)
     return 0
 
 

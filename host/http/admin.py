@@ -38,6 +38,7 @@ class Admin:
             web.get("/admin/instances", self.instances),
             web.get("/admin/instances/{id}", self.instance),
             web.get("/admin/instances/{id}/history", self.history),
+            web.get("/admin/instances/{id}/recording", self.recording),
             web.post("/admin/clock/advance", self.advance),
             web.post("/admin/functions/{name}", self.run_function),
         ]
@@ -72,6 +73,14 @@ class Admin:
     async def history(self, request: web.Request) -> web.Response:
         """The events of an instance as they were recorded."""
         return _json(await self._hub.history((await self._status(request)).instance_id))
+
+    async def recording(self, request: web.Request) -> web.Response:
+        """An instance in the format that ``host.recording`` replays."""
+        from host.recording import export
+
+        status = await self._status(request)
+        history = await self._hub.history(status.instance_id)
+        return _json(export(history, status, self._hub.options.compat))
 
     async def advance(self, request: web.Request) -> web.Response:
         """Move the virtual clock by ``{"seconds": n}``."""

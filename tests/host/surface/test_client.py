@@ -32,7 +32,7 @@ async def test_start_without_an_id_makes_one(host: HttpHost, client: DurableOrch
 
 
 async def test_start_of_an_unknown_function_names_the_known(client: DurableOrchestrationClient) -> None:
-    with pytest.raises(Exception, match="no orchestrator function named 'nope'. Known: .*sequence"):
+    with pytest.raises(Exception, match=r"no orchestrator function named 'nope'\. Known: .*sequence"):
         await client.start_new("nope")
 
 

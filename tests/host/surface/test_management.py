@@ -133,7 +133,8 @@ async def test_history_without_outputs_shows_none(host: HttpHost, api: Api) -> N
 async def test_list_pages(api: Api) -> None:
     for number in range(5):
         await api("POST", f"/orchestrators/Approval/i-{number}")
-    seen, headers = [], {}
+    seen = list[str]()
+    headers = dict[str, str]()
     for _ in range(3):
         response, page = await api("GET", "/instances", params={"top": "2"}, headers=headers)
         seen += [status["instanceId"] for status in page]

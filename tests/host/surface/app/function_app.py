@@ -6,12 +6,15 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Generator
+from typing import Any
 
 import azure.durable_functions as df
 import azure.functions as func
 
 app = df.DFApp(http_auth_level=func.AuthLevel.ANONYMOUS)
 ticks: list[bool] = []
+Turns = Generator[Any, Any, Any]
 
 
 # HTTP
@@ -46,7 +49,7 @@ async def submit(req: func.HttpRequest) -> func.HttpResponse:
 
 @app.route(route="files/{*path}", methods=["GET", "DELETE"])
 def files(req: func.HttpRequest) -> str:
-    return req.route_params.get("path", "(none)")
+    return str(req.route_params.get("path", "(none)"))
 
 
 @app.route(route="guarded", auth_level=func.AuthLevel.ADMIN)
@@ -60,7 +63,7 @@ def broken(req: func.HttpRequest) -> str:
 
 
 @app.route(route="nothing")
-def nothing(req: func.HttpRequest):
+def nothing(req: func.HttpRequest):  # type: ignore[no-untyped-def]  # Azure takes no None here
     return None
 
 
@@ -110,7 +113,7 @@ def binding(req: func.HttpRequest, client: str) -> str:
 
 
 @app.orchestration_trigger(context_name="context")
-def sequence(context: df.DurableOrchestrationContext):
+def sequence(context: df.DurableOrchestrationContext) -> Turns:
     first = yield context.call_activity("add_one", context.get_input())
     context.set_custom_status({"at": first})
     second = yield context.call_activity(increment, first)
@@ -118,19 +121,19 @@ def sequence(context: df.DurableOrchestrationContext):
 
 
 @app.orchestration_trigger(context_name="context", orchestration="Approval")
-def approval(context: df.DurableOrchestrationContext):
+def approval(context: df.DurableOrchestrationContext) -> Turns:
     answer = yield context.wait_for_external_event("decided")
     return answer
 
 
 @app.orchestration_trigger(context_name="context")
-def failing(context: df.DurableOrchestrationContext):
+def failing(context: df.DurableOrchestrationContext) -> Turns:
     result = yield context.call_activity("fail", "canary-value")
     return result
 
 
 @app.orchestration_trigger(context_name="context")
-def slow(context: df.DurableOrchestrationContext):
+def slow(context: df.DurableOrchestrationContext) -> Turns:
     result = yield context.call_activity("sleeper", context.get_input())
     return result
 

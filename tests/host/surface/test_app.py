@@ -1,0 +1,161 @@
+"""Loading apps and describing their functions."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from host.app import AppIndex, load_app
+from host.functions import Kind
+from host.http.triggers import build_routes
+from host.settings import StartupError
+
+HEAD = """
+from __future__ import annotations
+import azure.functions as func
+import azure.durable_functions as df
+app = func.FunctionApp(http_auth_level="ANONYMOUS")
+"""
+
+
+@pytest.fixture(autouse=True)
+def forget() -> Iterator[None]:
+    """Leave no path of a temporary app behind."""
+    before = list(sys.path)
+    yield
+    sys.path[:] = before
+    sys.modules.pop("loaded_app", None)
+
+
+def load(folder: Path, source: str, environ: dict[str, str] | None = None) -> AppIndex:
+    (folder / "host.json").write_text('{"version": "2.0"}')
+    (folder / "loaded_app.py").write_text(HEAD + source)
+    return load_app(folder, {"PYTHON_SCRIPT_FILE_NAME": "loaded_app.py"} | (environ or {}))
+
+
+def test_index_by_trigger(app: AppIndex) -> None:
+    assert {function.name for function in app.of(Kind.TIMER)} == {"tick"}
+    assert {function.durable_name for function in app.of(Kind.ORCHESTRATION)} >= {"sequence", "Approval"}
+    assert app.known(Kind.ENTITY) == {"counter": "Counter"}
+
+
+def test_durable_names_have_aliases_in_any_case(app: AppIndex) -> None:
+    known = app.known(Kind.ACTIVITY)
+    assert known["add_one"] == known["increment"] == "add_one"
+    function = app.durable(Kind.ACTIVITY, "ADD_ONE")
+    assert function is app.durable(Kind.ACTIVITY, "increment")
+    assert app.durable(Kind.ORCHESTRATION, "approval") is not None
+    assert app.durable(Kind.ACTIVITY, "sequence") is None
+
+
+def test_alias_never_hides_a_proper_name(tmp_path: Path) -> None:
+    index = load(
+        tmp_path,
+        """
+@app.function_name("one")
+@app.activity_trigger(input_name="x", activity="first")
+def second(x: str) -> str: ...
+
+@app.function_name("two")
+@app.activity_trigger(input_name="x", activity="second")
+def third(x: str) -> str: ...
+""",
+    )
+    found = index.durable(Kind.ACTIVITY, "second")
+    assert found is not None
+    assert found.name == "two"
+
+
+def test_blueprints_of_a_plain_app(tmp_path: Path) -> None:
+    index = load(
+        tmp_path,
+        """
+bp = df.Blueprint()
+
+@bp.route(route="x")
+@bp.durable_client_input(client_name="client")
+async def x(req: func.HttpRequest, client) -> func.HttpResponse: ...
+
+app.register_blueprint(bp)
+""",
+    )
+    (function,) = index.functions
+    assert function.client_params == ("client",)
+    assert function.is_async
+
+
+def test_synchronous_client_function_is_warned_of(tmp_path: Path) -> None:
+    index = load(
+        tmp_path,
+        """
+bp = df.Blueprint()
+
+@bp.route(route="x")
+@bp.durable_client_input(client_name="client")
+def x(req: func.HttpRequest, client) -> func.HttpResponse: ...
+
+app.register_blueprint(bp)
+""",
+    )
+    assert "x takes the durable client and must be 'async def'" in index.warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("@app.route('a')\ndef f(req: func.HttpRequest, other: str) -> str: ...", "have no binding: other"),
+        ("@app.route('a', trigger_arg_name='r')\ndef f() -> str: ...", "have no parameter: r"),
+        ("@app.route('a')\ndef f(req: int) -> str: ...", "does not fit its annotation int"),
+        ("@app.route('a')\ndef f(req: func.HttpRequest) -> int: ...", "return annotation int"),
+        ("@app.route('a')\ndef f(req: func.HttpRequest) -> str | None: ...", "union"),
+        ("@app.route('a')\ndef f(req: func.HttpRequest) -> Missing: ...", "cannot be found when the app runs: Missing"),
+        ("@app.route('a')\ndef f(req: func.HttpRequest, context: int) -> str: ...", "'context' must be annotated"),
+        ("@app.route('a')\n@app.queue_output('q', 'n', 'c')\ndef f(req: func.HttpRequest, q: func.Out[str]) -> str: ...",
+         "'queue' .* not supported"),
+    ],
+)  # fmt: skip
+def test_functions_that_azure_would_not_load_are_refused(tmp_path: Path, source: str, message: str) -> None:
+    index = load(tmp_path, source)
+    assert index.functions == ()
+    with pytest.raises(AssertionError, match=message):
+        raise AssertionError(index.refused["f"])
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("import no_such_module", r"loaded_app.py failed to import: loaded_app.py, line \d+: ModuleNotFoundError"),
+        ("1 +", "SyntaxError"),
+        ("other = func.FunctionApp()", "exactly one function app object .* not 2"),
+        ("del app", "not 0"),
+        ("@app.route('a')\ndef f(req): ...\n@app.route('b')\ndef f(req): ...", "cannot be indexed"),
+        ("@app.activity_trigger('x', activity='a')\ndef f(x: str): ...\n"
+         "@app.activity_trigger('x', activity='A')\ndef g(x: str): ...", "f and g both claim the activityTrigger name A"),
+    ],
+)  # fmt: skip
+def test_apps_that_do_not_load_say_why_in_one_sentence(tmp_path: Path, source: str, message: str) -> None:
+    with pytest.raises(StartupError, match=message):
+        load(tmp_path, source)
+
+
+def test_missing_script(tmp_path: Path) -> None:
+    (tmp_path / "host.json").write_text('{"version": "2.0"}')
+    with pytest.raises(StartupError, match=r"function_app.py is missing: --app must name"):
+        load_app(tmp_path, {})
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("@app.route('{a:what}')\ndef f(req: func.HttpRequest) -> str: ...", "unknown constraint 'what'"),
+        ("@app.route('x/%NONE%')\ndef f(req: func.HttpRequest) -> str: ...", "app setting NONE"),
+        ("@app.route('x')\ndef f(req: func.HttpRequest) -> str: ...\n"
+         "@app.route('X', methods=['GET'])\ndef g(req: func.HttpRequest) -> str: ...", "f and g both answer GET /api/X"),
+    ],
+)  # fmt: skip
+def test_malformed_routes_stop_the_start(tmp_path: Path, source: str, message: str) -> None:
+    with pytest.raises(StartupError, match=message):
+        build_routes(load(tmp_path, source), {})

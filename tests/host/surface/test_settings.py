@@ -1,0 +1,101 @@
+"""host.json and local.settings.json."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from host.options import HubOptions
+from host.settings import (
+    StartupError,
+    apply_local_settings,
+    is_disabled,
+    parse_timespan,
+    read_host_json,
+    resolve,
+)
+
+
+def write(folder: Path, text: str, name: str = "host.json") -> Path:
+    (folder / name).write_text(text)
+    return folder
+
+
+def test_defaults_are_those_of_the_platform(tmp_path: Path) -> None:
+    found = read_host_json(write(tmp_path, '{"version": "2.0"}'))
+    assert found.route_prefix == "api"
+    assert found.timeout == timedelta(minutes=30)
+    assert HubOptions.from_host_json(found.raw) == HubOptions()
+
+
+def test_known_keys_are_read_and_others_ignored(tmp_path: Path) -> None:
+    text = """{"version": "2.0", "functionTimeout": "00:05:00", "logging": {"x": 1}, "extensions": {"kafka": {},
+        "http": {"routePrefix": "/v1/"}, "durableTask": {"hubName": "H", "defaultVersion": "1.0.0",
+        "versionMatchStrategy": "Strict", "maxConcurrentActivityFunctions": 3}}}"""
+    found = read_host_json(write(tmp_path, text))
+    assert (found.route_prefix, found.timeout) == ("v1", timedelta(minutes=5))
+    options = HubOptions.from_host_json(found.raw, "fixed")
+    assert (options.hub_name, options.default_version, options.max_activities) == ("H", "1.0.0", 3)
+    assert options.version_match == "Strict"
+
+
+def test_no_time_limit(tmp_path: Path) -> None:
+    assert read_host_json(write(tmp_path, '{"version": "2.0", "functionTimeout": "-1"}')).timeout is None
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "is not JSON: line 1, column 2"),
+        ('{"version": "1.0"}', 'version must be "2.0"'),
+        ('{"version": "2.0", "functionTimeout": "soon"}', "functionTimeout"),
+        ('{"version": "2.0", "extensions": {"durableTask": {"versionMatchStrategy": "x"}}}', "versionMatchStrategy"),
+        ('{"version": "2.0", "extensions": {"durableTask": {"maxConcurrentActivityFunctions": "a"}}}', "Activity"),
+    ],
+)
+def test_malformed_files_say_what_is_wrong(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(StartupError, match=message):
+        read_host_json(write(tmp_path, text))
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(StartupError, match="is missing"):
+        read_host_json(tmp_path)
+
+
+def test_local_settings_never_override(tmp_path: Path) -> None:
+    write(tmp_path, '{"Values": {"A": "file", "B": "file", "C": null}}', "local.settings.json")
+    environ = {"A": "set"}
+    apply_local_settings(tmp_path, environ)
+    assert environ == {"A": "set", "B": "file", "C": ""}
+
+
+def test_references_to_settings() -> None:
+    assert resolve("x %A% %b%", {"a": "1", "B": "2"}, "The route of f") == "x 1 2"
+    assert resolve("100 % sure", {}, "-") == "100 % sure"
+    with pytest.raises(StartupError, match="The route of f refers to the app setting NONE"):
+        resolve("%NONE%", {}, "The route of f")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [("AzureWebJobs.f.Disabled", "true", True), ("AzureWebJobs_f_Disabled", "1", True),
+     ("AzureWebJobs.f.Disabled", "false", False), ("AzureWebJobs.g.Disabled", "true", False)],
+)  # fmt: skip
+def test_disabled(name: str, value: str, expected: bool) -> None:
+    assert is_disabled("f", {name: value}) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("00:05:00", timedelta(minutes=5)),
+        ("1.02:03:04.5", timedelta(days=1, hours=2, minutes=3, seconds=4.5)),
+        ("00:00:00.0000001", timedelta(0)),
+        ("-00:01", timedelta(minutes=-1)),
+    ],
+)
+def test_timespans(text: str, expected: timedelta) -> None:
+    assert parse_timespan(text) == expected

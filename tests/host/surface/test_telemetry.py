@@ -1,0 +1,108 @@
+"""Spans and trace contexts."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from host import telemetry
+from host.app import AppIndex
+from host.spans import JsonLines, as_json
+from host.telemetry import Telemetry, trace_id
+from host.testing_http import http_host
+
+
+@pytest.fixture
+def exporter() -> InMemorySpanExporter:
+    return InMemorySpanExporter()
+
+
+@pytest.fixture
+def spans(exporter: InMemorySpanExporter) -> Telemetry:
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    return Telemetry(provider.get_tracer("test"))
+
+
+async def test_one_trace_from_request_to_activity(
+    app: AppIndex, spans: Telemetry, exporter: InMemorySpanExporter
+) -> None:
+    parent = f"00-{'a' * 32}-{'b' * 16}-01"
+    async with http_host(app, telemetry=spans) as host:
+        async with host.client.post("/api/start/sequence?id=x", json=1, headers={"traceparent": parent}) as response:
+            assert response.status == 202
+        await host.durable.settled("x")
+    found = [as_json(span) for span in exporter.get_finished_spans()]
+    assert {span["trace"] for span in found} == {"a" * 32}
+    names = [str(span["name"]) for span in found]
+    assert sorted(set(names)) == ["POST /api/start/{name}", "activity:add_one", "orchestration:sequence"]
+    assert names.count("orchestration:sequence") == 3
+    request = next(span for span in found if span["kind"] == "SERVER")
+    assert request["parent"] == "b" * 16
+    assert {span["parent"] for span in found if span is not request} == {request["span"]}
+    activity = next(span for span in found if span["name"] == "activity:add_one")
+    assert dict(activity["attributes"])["durabletask.task.instance_id"] == "x"  # type: ignore[call-overload]
+
+
+async def test_failures_are_marked_by_type_alone(
+    app: AppIndex, spans: Telemetry, exporter: InMemorySpanExporter
+) -> None:
+    async with http_host(app, telemetry=spans) as host:
+        async with host.client.get("/api/broken?secret=1") as response:
+            assert response.status == 500
+        await host.durable.hub.start("failing", instance_id="f")
+        await host.durable.settled("f")
+    text = "\n".join(span.to_json() for span in exporter.get_finished_spans())
+    failed = {
+        span.name: span.attributes for span in exporter.get_finished_spans() if span.status.status_code.value == 2
+    }
+    assert (failed["GET /api/broken"] or {})["error.type"] == "ValueError"
+    assert (failed["activity:fail"] or {})["error.type"] == "ValueError"
+    assert "canary" not in text
+    assert "secret" not in text
+
+
+async def test_trace_goes_on_without_an_exporter(app: AppIndex) -> None:
+    async with http_host(app) as host:
+        async with host.client.post("/api/start/Approval?id=x", json=1) as response:
+            assert response.status == 202
+        status = await host.durable.hub.status("x")
+    assert status is not None
+    assert len(trace_id(status.traceparent)) == 32
+
+
+def test_spans_as_json_lines(tmp_path: Path, spans: Telemetry, exporter: InMemorySpanExporter) -> None:
+    with spans.span("one", None, {"a": "b"}):
+        pass
+    path = tmp_path / "spans.jsonl"
+    lines = JsonLines(path.open("w"))
+    lines.export(exporter.get_finished_spans())
+    lines.shutdown()
+    (line,) = path.read_text().splitlines()
+    assert json.loads(line)["attributes"] == {"a": "b"}
+
+
+def test_nothing_is_set_up_unasked() -> None:
+    script = (
+        "import sys; from host.telemetry import set_up; set_up(None, {}); "
+        "sys.exit(any(name in sys.modules for name in ('opentelemetry.sdk', 'azure.monitor')))"
+    )
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def test_azure_monitor_by_its_connection_string_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    import azure.monitor.opentelemetry as monitor
+
+    asked = list[dict[str, str]]()
+    monkeypatch.setattr(monitor, "configure_azure_monitor", lambda **options: asked.append(options))
+    telemetry.set_up(None, {telemetry.CONNECTION: ""})
+    assert asked == []
+    telemetry.set_up(None, {telemetry.CONNECTION: "InstrumentationKey=x"})
+    assert asked[0]["connection_string"] == "InstrumentationKey=x"
