@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from activities.records import change_record, read_record
+from activities.records import change_record, read_record, unless_deemed
 from activities.step import Work, step
 from domain.cases import CaseState
 from domain.messages import OpenReviewInput, TaskOpened
@@ -18,7 +18,6 @@ async def open_review(work: Work[OpenReviewInput]) -> TaskOpened:
     (existing,) = await work.unit.read_many([reference])
     if existing is None:
         work.unit.create(task)
-        state = record.state if record.state is CaseState.DEEMED else CaseState.IN_REVIEW
-        await change_record(work, state=state)
+        await change_record(work, state=unless_deemed(record, CaseState.IN_REVIEW))
         await work.unit.commit()
     return TaskOpened(task=reference, due=work.envelope.due)

@@ -6,7 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from activities.step import Work
-from domain.cases import CaseRecord, changed_case, read_case, with_rules
+from domain.cases import CaseRecord, CaseState, changed_case, read_case, with_rules
 from domain.json import Resource
 
 
@@ -21,6 +21,11 @@ async def change_record(work: Work[Any], task: Resource | None = None, **changes
     after = with_rules(changed_case(before, due=work.envelope.due, **changes), work.envelope.fired)
     work.unit.update(after)
     return after
+
+
+def unless_deemed(record: CaseRecord, state: CaseState) -> CaseState:
+    """``state``, but a case whose clock ran out stays deemed until a person decides it."""
+    return record.state if record.state is CaseState.DEEMED else state
 
 
 def plan_zone(work: Work[Any], record: CaseRecord) -> ZoneInfo:

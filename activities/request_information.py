@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from activities.records import change_record, read_record
+from activities.records import change_record, read_record, unless_deemed
 from activities.step import Work, step
 from domain.cases import CaseState
 from domain.information import information_task
@@ -26,5 +26,5 @@ async def request_information(work: Work[RequestInformationInput]) -> TaskOpened
     response = claim_response(record.subject, claim, items, created=at, requests=requests)
     for resource in (task, *requests, response):
         work.unit.update(resource)
-    await change_record(work, state=CaseState.INFORMATION_REQUESTED)
+    await change_record(work, state=unless_deemed(record, CaseState.INFORMATION_REQUESTED))
     return TaskOpened(task=f"Task/{task['id']}", due=due)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from activities.step import Work, step
 from domain import clock
 from domain.facts import ClockInput, ClockPolicy
-from domain.messages import DeadlineSet, Milestone, SetDeadlineInput
+from domain.messages import DeadlineSet, Milestone, Pause, SetDeadlineInput
 
 RULESET = "clock-policy"
 
@@ -17,16 +19,24 @@ async def set_deadline(work: Work[SetDeadlineInput]) -> DeadlineSet:
     policy = await _policy(work)
     values = work.to.settings
     deadline = clock.due(work.data.received_at, policy, values.plan_zone, values.plan_state)
+    milestones = clock.milestones(work.data.received_at, deadline.due)
     for pause in work.data.pauses:
         deadline = clock.prolong(deadline, pause.end - pause.start)
-    milestones = clock.milestones(work.data.received_at, deadline.due)
     return DeadlineSet(
         due=deadline.due,
         zone=deadline.zone,
         calendar=deadline.calendar,
         policy=policy,
-        milestones=tuple(Milestone(at=at, percent=percent) for percent, at in milestones),
+        milestones=tuple(Milestone(at=_running(at, work.data.pauses), percent=percent) for percent, at in milestones),
     )
+
+
+def _running(at: datetime, pauses: tuple[Pause, ...]) -> datetime:
+    """``at``, later by every stretch before it in which the clock stood still: a share is one of the running time."""
+    for pause in pauses:
+        if pause.start < at:
+            at += pause.end - pause.start
+    return at
 
 
 async def _policy(work: Work[SetDeadlineInput]) -> ClockPolicy:

@@ -16,8 +16,8 @@ import azure.functions as func
 
 from adapters.connections import Connections, connections
 from domain import fhir as elements
-from domain.cases import CaseRecord, read_case
-from domain.codes import TASK_CODE, TaskCode
+from domain.cases import CaseRecord, CaseState, read_case
+from domain.codes import CASE_STATE, TASK_CODE, TaskCode
 from domain.json import Resource
 from domain.review import REVIEW_STATE
 from triggers.instances import Instances
@@ -27,6 +27,8 @@ SWEEP_SCHEDULE: Final = "0 * * * * *"
 RECORDS: Final = f"{TASK_CODE}|{TaskCode.PRIOR_AUTHORIZATION},{TASK_CODE}|{TaskCode.APPEAL}"
 REVIEWS: Final = f"{TASK_CODE}|{TaskCode.CLINICAL_REVIEW},{TASK_CODE}|{TaskCode.APPEAL_REVIEW}"
 OPEN: Final = "requested,in-progress,on-hold"
+WAITING: Final = f"{CASE_STATE}|{CaseState.INFORMATION_REQUESTED},{CASE_STATE}|{CaseState.DEEMED}"
+"""States in which a case may wait for its provider."""
 blueprint = df.Blueprint()
 
 
@@ -51,7 +53,7 @@ async def audit_cases(timer: func.TimerRequest, client: df.DurableOrchestrationC
 async def start_received(to: Connections, instances: Instances) -> int:
     """Start cases whose record stands as received for longer than the grace period. Returns how many."""
     started = 0
-    async for record in _records(to, status="requested", before=_grace(to)):
+    async for record in _records(to, {"status": "requested"}, before=_grace(to)):
         if await instances.start(_workflow(record), record.id, record.reference):
             started += 1
             LOG.warning("case %s was received and not started; it is started now", record.id)
@@ -66,7 +68,7 @@ async def tell_decided(to: Connections, instances: Instances) -> int:
 async def tell_informed(to: Connections, instances: Instances) -> int:
     """Raise answers to requests for information that a waiting case was not told of."""
     told = 0
-    async for record in _records(to, status="on-hold", before=_grace(to)):
+    async for record in _records(to, {"business-status": WAITING}, before=_grace(to)):
         standing = await instances.find(record.id)
         if standing is None or standing.waiting_for != "provider" or not standing.custom.get("task"):
             continue
@@ -80,7 +82,7 @@ async def tell_informed(to: Connections, instances: Instances) -> int:
 async def findings(to: Connections, instances: Instances) -> list[tuple[str, str]]:
     """What is wrong with open cases: (instance id, sentence)."""
     found = []
-    async for record in _records(to, status=OPEN, before=_grace(to)):
+    async for record in _records(to, {"status": OPEN}, before=_grace(to)):
         standing = await instances.find(record.id)
         if standing is None or not standing.open:
             found.append((record.id, "is open and has no live instance"))
@@ -100,8 +102,8 @@ async def _tell(to: Connections, instances: Instances, event: str, query: dict[s
     return told
 
 
-async def _records(to: Connections, *, status: str, before: datetime) -> AsyncIterator[CaseRecord]:
-    query = {"code": RECORDS, "status": status, "_lastUpdated": f"lt{before.isoformat()}"}
+async def _records(to: Connections, wanted: dict[str, str], *, before: datetime) -> AsyncIterator[CaseRecord]:
+    query = {"code": RECORDS, **wanted, "_lastUpdated": f"lt{before.isoformat()}"}
     async for task in _tasks(to, query):
         yield read_case(task)
 
