@@ -29,6 +29,7 @@ from host.telemetry import Telemetry
 from host.testing_http import HttpHost, http_host
 from settings import Settings
 from tests.support.judges import rules
+from tests.support.races import watched_races
 from tests.support.samples import identities, seed
 
 ROOT = Path(__file__).parents[2]
@@ -84,6 +85,8 @@ class World:
     notifier: MemoryNotifier
     clock: VirtualClock
     settings: Settings
+    races: list[int]
+    """Sizes of the orchestrators' ``task_any`` so far; no task ever enters two (``tests/support/races.py``)."""
 
     async def send(
         self,
@@ -194,11 +197,11 @@ async def world(
     app = _app()
     if not timers:
         app = replace(app, functions=tuple(each for each in app.functions if each.kind is not Kind.TIMER))
-    with use(given):
+    with use(given), watched_races() as races:
         async with http_host(
             app, clock=clock, store=store, compat=compat, identities=identities(), telemetry=telemetry
         ) as host:
-            yield World(host, fhir, judges, notifier, clock, values)
+            yield World(host, fhir, judges, notifier, clock, values, races)
 
 
 def _action(item: Mapping[str, Any]) -> str:
