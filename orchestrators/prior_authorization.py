@@ -34,6 +34,7 @@ from domain.messages import (
     RecordDecisionInput,
     RecordedDecision,
 )
+from domain.pas.evidence import attachment_code
 from orchestrators.case import Case
 from orchestrators.clock import Clock
 from orchestrators.review import ask, review
@@ -118,5 +119,5 @@ def _only_information_is_missing(determined: DetermineAnswer) -> bool:
 def _missing(necessity: NecessityAnswer) -> tuple[Missing, ...]:
     """The evidence that no criterion found."""
     unknown = [f for f in necessity.findings if f.status is FindingStatus.UNKNOWN and f.evidence_code]
-    asked = dict.fromkeys((f.sequence, f.evidence_code) for f in unknown)
-    return tuple(Missing(sequence=sequence, code=str(code)) for sequence, code in asked)
+    asked = dict.fromkeys((f.sequence, attachment_code(str(f.evidence_code))) for f in unknown)
+    return tuple(Missing(sequence=sequence, code=code) for sequence, code in asked)

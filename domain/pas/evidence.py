@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import date
 
@@ -14,6 +15,9 @@ _REPORTED = {"final", "amended", "corrected"}
 """Observation.status of a result that counts (http://hl7.org/fhir/observation-status)."""
 _ANSWERED = {"completed", "amended"}
 """QuestionnaireResponse.status of answers that count."""
+_LOINC_CODE = re.compile(r"\d{1,7}-\d")
+_CLINICAL_NOTE = "34117-2"
+"""LOINC: history and physical note."""
 
 
 def evidence_of(resource: Resource) -> Iterator[EvidenceFact]:
@@ -25,6 +29,12 @@ def evidence_of(resource: Resource) -> Iterator[EvidenceFact]:
     elif resource["resourceType"] == "QuestionnaireResponse" and resource.get("status") in _ANSWERED:
         on = fhir.full_date(resource.get("authored"))
         yield from _answered(resource.get("item") or [], on, source)
+
+
+def attachment_code(evidence_code: str) -> str:
+    """The LOINC code to ask a provider with for missing evidence: the code itself, or a clinical note where a criterion
+    looks at an answer of a questionnaire, which has no LOINC code (required binding of PAS)."""
+    return evidence_code if _LOINC_CODE.fullmatch(evidence_code) else _CLINICAL_NOTE
 
 
 def _observed(observation: Resource, source: str) -> Iterator[EvidenceFact]:
