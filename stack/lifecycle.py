@@ -67,13 +67,14 @@ def up(options: Options | None = None) -> Servers:
     """Build what changed, start what does not run, and return when everything is ready. Raises ``StackError``."""
     options = options or Options()
     begin = time.monotonic()
-    absent = [server for server in servers(options) if not _runs(server)]
+    present = [(server, running) for server in servers(options) if (running := _running(server))]
+    absent = [server for server in servers(options) if server not in [known for known, _ in present]]
     for server in absent:
         _check_port(server)
         built(server.name, server.title, server.module)
     started = [(server, server.start()) for server in absent]
     try:
-        _await_ready(started, options.ready_seconds)
+        _await_ready(started + present, options.ready_seconds)
     except BaseException:
         _stop(started, options)
         raise
@@ -110,15 +111,15 @@ def _state(server: Server) -> State:
     )
 
 
-def _runs(server: Server) -> bool:
-    """Whether it runs on its port. One of the same data on another port is in the way: two would share its files."""
+def _running(server: Server) -> Running | None:
+    """Its process, if it runs. One of the same data on another port is in the way: two would share its files."""
     running = processes.recall(server.pid_file)
     if running is not None and running.port != server.port:
         raise StackError(
             f"The {server.title} of {server.data} already runs on port {running.port}: "
             f"stop it first, or start with {server.port_setting} {running.port}."
         )
-    return running is not None
+    return running
 
 
 def _check_port(server: Server) -> None:
@@ -133,17 +134,17 @@ def _check_port(server: Server) -> None:
             ) from None
 
 
-def _await_ready(started: list[tuple[Server, Running]], seconds: float) -> None:
-    if not started:
+def _await_ready(those: list[tuple[Server, Running]], seconds: float) -> None:
+    waiting = [(server, running) for server, running in those if not _is_ready(server)]
+    if not waiting:
         return
-    waiting = list(started)
-    with Progress(_starting(server for server, _ in started)) as progress:
+    with Progress(_starting(server for server, _ in waiting)) as progress:
         while waiting:
+            time.sleep(_TICK)
+            progress.tick()
             for server, running in waiting:
                 _check_alive(server, running, progress.seconds, seconds)
             waiting = [(server, running) for server, running in waiting if not _is_ready(server)]
-            progress.tick()
-            time.sleep(_TICK if waiting else 0)
 
 
 def _starting(those: Iterable[Server]) -> str:

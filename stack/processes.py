@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
@@ -29,12 +29,19 @@ class Running:
     """Start time in clock ticks since boot (Linux): tells the process from a later one with the same pid."""
 
 
-def spawn(command: Sequence[str], port: int, pid_file: Path, log: Path) -> Running:
+def spawn(
+    command: Sequence[str], port: int, pid_file: Path, log: Path, environment: Mapping[str, str] | None = None
+) -> Running:
     """Start ``command`` in a session of its own, so that Ctrl-C does not reach it, and write its pid file."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as out:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env={**os.environ, **(environment or {})},
         )
     _children[process.pid] = process
     running = Running(process.pid, port, _born(process.pid))

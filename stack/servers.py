@@ -8,7 +8,7 @@ from typing import Final
 
 from stack import processes
 from stack.build import built
-from stack.java import find_jdk, jvm_options
+from stack.java import ENVIRONMENT, find_jdk, jvm_options
 from stack.options import ROOT, Options, StackError
 from stack.processes import Running
 
@@ -55,7 +55,7 @@ class Server:
         options = jvm_options(self.name, jdk, jar.with_suffix(".jsa"))
         properties = [f"-D{each}" for each in (f"port={self.port}", *self.arguments)]
         command = [str(jdk.java), *options, *properties, "-jar", str(jar)]
-        return processes.spawn(command, self.port, self.pid_file, self.log)
+        return processes.spawn(command, self.port, self.pid_file, self.log, ENVIRONMENT)
 
 
 NAMES: Final = ("rules", "fhir")

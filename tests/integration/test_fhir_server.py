@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from uuid import uuid4
@@ -12,6 +14,7 @@ import httpx
 import pytest
 
 import stack
+from stack import processes
 from stack.seed import seed
 from tests.ports import free_port
 
@@ -68,22 +71,34 @@ def test_a_folder_is_seeded_once(servers: stack.Servers, tmp_path: Path) -> None
         assert stored["meta"]["versionId"] == "1"
 
 
-def test_data_survive_a_restart_and_the_log_says_nothing_of_them(tmp_path: Path) -> None:
+def test_what_was_acknowledged_survives_a_kill_and_the_log_says_nothing_of_it(tmp_path: Path) -> None:
     options = stack.Options(data=tmp_path, only=("fhir",), fhir_port=free_port())
+    body = {"resourceType": "Patient", "id": "kept", "name": [{"family": CANARY}]}
     try:
         with httpx.Client(base_url=stack.up(options).fhir_url, timeout=60, trust_env=False) as client:
-            body = {"resourceType": "Patient", "id": "kept", "name": [{"family": CANARY}]}
             assert client.put("/Patient/kept", json=body, headers={"If-None-Match": "*"}).status_code == 201
             assert [response.status_code for response in _provoke(client, body)] == [412, 409, 400, 400, 404]
-        stack.down(options)
-        restarted = stack.up(options)
-        kept = httpx.get(f"{restarted.fhir_url}/Patient/kept", timeout=60, trust_env=False).json()
-        assert (kept["name"], kept["meta"]["versionId"]) == (body["name"], "1")
+            for number in range(20):
+                note = {"resourceType": "Communication", "id": f"n{number}", "status": "completed"}
+                assert client.put(f"/Communication/n{number}", json=note).status_code == 201
+            _kill(options)
+        with httpx.Client(base_url=stack.up(options).fhir_url, timeout=60, trust_env=False) as client:
+            kept = client.get("/Patient/kept").json()
+            assert (kept["name"], kept["meta"]["versionId"]) == (body["name"], "1")
+            assert client.get("/Communication/n19").status_code == 200
     finally:
         stack.down(options)
     log = (tmp_path / "logs" / "fhir.log").read_text()
     assert CANARY not in log
     assert "kept" not in log
+    assert sorted(path.name for path in (tmp_path / "fhir").iterdir()) == ["fhir.mv.db", "schema-created"]
+
+
+def _kill(options: stack.Options) -> None:
+    running = processes.recall(options.data / "fhir.pid")
+    assert running is not None
+    os.kill(running.pid, signal.SIGKILL)
+    processes.wait_ended(running, 10, lambda: None)
 
 
 def _provoke(client: httpx.Client, body: Mapping[str, object]) -> list[httpx.Response]:

@@ -24,6 +24,10 @@ import org.springframework.orm.jpa.LocalContainerEntityManagerFactoryBean;
 @Configuration
 class DatabaseConfig {
     private static final int CONNECTIONS = 12;
+
+    /** No trace file, because it quotes statements; space of old versions is used again after a second. */
+    private static final String OPTIONS = ";DB_CLOSE_ON_EXIT=FALSE;TRACE_LEVEL_FILE=0;CACHE_SIZE=32768;RETENTION_TIME=1000";
+
     private final Path data = Path.of(System.getProperty("data", ".data/fhir")).toAbsolutePath();
     private final Path created = data.resolve("schema-created");
 
@@ -41,7 +45,7 @@ class DatabaseConfig {
     @Bean(destroyMethod = "close")
     DataSource dataSource() {
         var source = new HikariDataSource();
-        source.setJdbcUrl("jdbc:h2:file:" + data.resolve("fhir") + ";DB_CLOSE_ON_EXIT=FALSE;CACHE_SIZE=32768");
+        source.setJdbcUrl("jdbc:h2:file:" + data.resolve("fhir") + OPTIONS);
         source.setUsername("sa");
         source.setPassword("");
         source.setMaximumPoolSize(CONNECTIONS);

@@ -35,6 +35,7 @@ import ca.uhn.fhir.rest.server.RestfulServer;
 import ca.uhn.fhir.rest.server.provider.ResourceProviderFactory;
 import ca.uhn.fhir.rest.server.util.ISearchParamRegistry;
 import java.util.Set;
+import javax.sql.DataSource;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.context.annotation.Import;
@@ -126,7 +127,8 @@ class HapiConfig {
             ResourceProviderFactory resources,
             JpaStorageSettings settings,
             ISearchParamRegistry parameters,
-            IValidationSupport validation) {
+            IValidationSupport validation,
+            DataSource source) {
         var server = new RestfulServer(dao.getContext());
         server.registerProviders(resources.createProviders());
         server.registerProvider(system);
@@ -137,6 +139,7 @@ class HapiConfig {
         server.setMaximumPageSize(MAX_PAGE_SIZE);
         server.registerInterceptor(new CreateOnly());
         server.registerInterceptor(new FailureLog());
+        server.registerInterceptor(new Durable(source));
         return server;
     }
 }
