@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 import subprocess
 import time
@@ -48,7 +49,7 @@ class Service:
 
 @contextmanager
 def running(rulesets: Path, log: Path, *properties: str, ready: bool = True) -> Iterator[Service]:
-    """The service over ``rulesets``. ``properties``: further ``name=value``. ``ready``: wait until all packages are loaded."""
+    """The service over ``rulesets``. ``properties``: ``name=value``. ``ready``: wait until all packages serve."""
     try:
         jar, java = built("rules", "rules service", ROOT / "rules" / "service"), find_jdk().java
     except StackError as error:
@@ -65,6 +66,28 @@ def running(rulesets: Path, log: Path, *properties: str, ready: bool = True) -> 
     finally:
         process.terminate()
         process.wait(20)
+
+
+def next_version(folder: Path, ruleset: str, version: str, *edits: tuple[str, str, str]) -> Path:
+    """A copy of 1.0.0 as ``version``; each edit: file, old text, new text."""
+    copy = Path(shutil.copytree(folder / ruleset / "1.0.0", folder / ruleset / version))
+    for file, old, new in (("ruleset.json", '"version": "1.0.0"', f'"version": "{version}"'), *edits):
+        text = (copy / file).read_text()
+        assert old in text
+        (copy / file).write_text(text.replace(old, new))
+    return copy
+
+
+def publish(service: Service, ruleset: str, version: str) -> httpx.Response:
+    """Hot deployment of a folder."""
+    return httpx.put(f"{service.url}/v1/rulesets/{ruleset}/versions/{version}", timeout=30)
+
+
+def problems(response: httpx.Response) -> list[dict[str, str]]:
+    """The errors of a refusal."""
+    assert response.status_code == 422, response.text
+    found: list[dict[str, str]] = response.json()["errors"]
+    return found
 
 
 def _wait(service: Service, process: subprocess.Popen[bytes], ready: bool) -> None:

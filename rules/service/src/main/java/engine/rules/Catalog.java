@@ -41,6 +41,9 @@ final class Catalog {
             } catch (Refusal e) {
                 failed.add(name + " " + version);
                 e.problems.forEach(problem -> LOG.error("{} {}: {}", name, version, problem));
+            } catch (IOException | RuntimeException e) {
+                failed.add(name + " " + version);
+                LOG.error("{} {}: cannot be loaded", name, version, e);
             }
         }
         complete = true;

@@ -23,6 +23,7 @@ import org.kie.dmn.api.core.DMNRuntime;
 import org.kie.dmn.api.core.DMNType;
 import org.kie.dmn.api.core.ast.DecisionNode;
 import org.kie.dmn.api.core.event.AfterEvaluateDecisionTableEvent;
+import org.kie.dmn.core.ast.DecisionNodeImpl;
 import org.kie.dmn.core.api.event.DefaultDMNRuntimeEventListener;
 import org.kie.dmn.core.compiler.RuntimeTypeCheckOption;
 import org.kie.dmn.core.impl.DMNRuntimeImpl;
@@ -67,14 +68,28 @@ final class DmnRules {
         return new DmnRules(runtime, rows(runtime), json);
     }
 
+    /** The rows of all tables by id; each needs an id and a sentence. */
     private static Map<String, RuleText> rows(DMNRuntime runtime) {
         Map<String, RuleText> rows = new LinkedHashMap<>();
+        List<Problem> problems = new ArrayList<>();
         for (DMNModel model : runtime.getModels())
             for (DecisionNode decision : model.getDecisions())
-                if (model.getDecisionByName(decision.getName()) instanceof org.kie.dmn.core.ast.DecisionNodeImpl node
-                        && node.getDecision().getExpression() instanceof DecisionTable table)
-                    for (DecisionRule row : table.getRule()) rows.put(row.getId(), new RuleText(row.getId(), row.getAnnotationEntry().get(0).getText()));
+                if (decision instanceof DecisionNodeImpl node && node.getDecision().getExpression() instanceof DecisionTable table)
+                    rows(decision.getName(), table, rows, problems);
+        if (!problems.isEmpty()) throw Refusal.ruleset(problems);
         return rows;
+    }
+
+    private static void rows(String decision, DecisionTable table, Map<String, RuleText> rows, List<Problem> problems) {
+        int number = 0;
+        for (DecisionRule row : table.getRule()) {
+            number++;
+            String text = row.getAnnotationEntry().isEmpty() ? null : row.getAnnotationEntry().get(0).getText();
+            if (row.getId() == null || text == null || text.isBlank())
+                problems.add(Problem.in(null, decision + " row " + number, "needs an id and a sentence as its first annotation"));
+            else if (rows.putIfAbsent(row.getId(), new RuleText(row.getId(), text)) != null)
+                problems.add(Problem.in(null, decision + " row " + number, "the id is taken by another row"));
+        }
     }
 
     List<RuleText> rules() {

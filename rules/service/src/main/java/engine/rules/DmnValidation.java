@@ -31,15 +31,19 @@ final class DmnValidation {
         List<Problem> problems = new ArrayList<>();
         DMNValidator validator = DMNValidatorFactory.newValidator();
         try {
-            sources.forEach((file, text) -> validator
-                    .validateUsing(VALIDATE_SCHEMA, VALIDATE_MODEL, VALIDATE_COMPILATION, ANALYZE_DECISION_TABLE)
-                    .theseModels(new StringReader(text))
-                    .stream()
-                    .filter(message -> message.getSeverity() == DMNMessage.Severity.ERROR || SERIOUS.contains(message.getMessageType()))
-                    .forEach(message -> problems.add(Problem.in(file, message.getSourceId(), message.getMessageType() + ": " + message.getText()))));
+            sources.forEach((file, text) -> problems.addAll(check(validator, file, text)));
         } finally {
             validator.dispose();
         }
         return problems;
+    }
+
+    private static List<Problem> check(DMNValidator validator, String file, String text) {
+        return validator.validateUsing(VALIDATE_SCHEMA, VALIDATE_MODEL, VALIDATE_COMPILATION, ANALYZE_DECISION_TABLE)
+                .theseModels(new StringReader(text))
+                .stream()
+                .filter(message -> message.getSeverity() == DMNMessage.Severity.ERROR || SERIOUS.contains(message.getMessageType()))
+                .map(message -> Problem.in(file, message.getSourceId(), message.getMessageType() + ": " + message.getText()))
+                .toList();
     }
 }

@@ -3,7 +3,6 @@ package engine.rules;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -83,15 +82,5 @@ final class DrlLint {
             if (!guard && !Pattern.compile("(?<![\\w.])" + Pattern.quote(field) + "\\s*!=\\s*null").matcher(constraints.substring(0, negative.start())).find())
                 problems.add(Problem.in(file, pattern.getLine(), "'" + field + "' is negated and may be absent: write '" + field + " != null' before"));
         }
-    }
-
-    /** Ids that several files of a package use. */
-    static List<Problem> duplicates(Map<String, String> ruleNameById, String file, List<RuleText> rules) {
-        List<Problem> found = new ArrayList<>();
-        for (RuleText rule : rules) {
-            String other = ruleNameById.putIfAbsent(rule.id(), file);
-            if (other != null) found.add(Problem.in(file, rule.id(), "the id is taken in " + other));
-        }
-        return found;
     }
 }

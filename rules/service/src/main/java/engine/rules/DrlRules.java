@@ -29,11 +29,20 @@ final class DrlRules implements AutoCloseable {
     private final boolean takesValueSets;
     private final int fireLimit;
 
-    DrlRules(KieContainer container, Manifest manifest, ValueSets valueSets, ObjectMapper json, int fireLimit) {
+    /** The rules of a compiled package, which is disposed of when it does not fit its manifest. */
+    static DrlRules open(KieContainer container, Manifest manifest, ValueSets valueSets, ObjectMapper json, int fireLimit) {
+        try {
+            return new DrlRules(container, manifest, valueSets, json, fireLimit);
+        } catch (Refusal e) {
+            dispose(container);
+            throw e;
+        }
+    }
+
+    private DrlRules(KieContainer container, Manifest manifest, ValueSets valueSets, ObjectMapper json, int fireLimit) {
         this.container = container;
         this.base = container.getKieBase();
         this.types = new FactTypes(base, manifest, json);
-        this.pool = container.newKieSessionsPool(POOL);
         this.manifest = manifest;
         this.json = json;
         this.valueSets = valueSets;
@@ -42,6 +51,7 @@ final class DrlRules implements AutoCloseable {
                 .anyMatch(global -> global.getName().equals("valueSets"));
         this.fireLimit = fireLimit;
         checkIds();
+        this.pool = container.newKieSessionsPool(POOL);
     }
 
     private void checkIds() {
@@ -108,8 +118,12 @@ final class DrlRules implements AutoCloseable {
 
     @Override
     public void close() {
-        ReleaseId release = container.getReleaseId();
         pool.shutdown();
+        dispose(container);
+    }
+
+    private static void dispose(KieContainer container) {
+        ReleaseId release = container.getReleaseId();
         container.dispose();
         KieServices.get().getRepository().removeKieModule(release);
     }

@@ -1,7 +1,7 @@
 package engine.rules;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
-import com.fasterxml.jackson.databind.JsonMappingException;
+import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -38,7 +38,7 @@ record Manifest(
         Manifest manifest;
         try {
             manifest = json.readValue(folder.resolve(FILE).toFile(), Manifest.class);
-        } catch (JsonMappingException e) {
+        } catch (JsonProcessingException e) {
             throw Refusal.ruleset(List.of(Problem.in(FILE, e.getLocation() == null ? null : e.getLocation().getLineNr(), e.getOriginalMessage())));
         }
         List<Problem> problems = manifest.problems(folder);

@@ -34,7 +34,7 @@ final class Ruleset implements AutoCloseable {
         DmnRules dmn = DmnRules.load(folder, json);
         KieContainer container = DrlCompiler.compile(manifest, folder);
         if (container == null && dmn == null) throw Refusal.ruleset(List.of(Problem.in(Manifest.FILE, null, "the package holds no rules")));
-        DrlRules drl = container == null ? null : new DrlRules(container, manifest, valueSets, json, fireLimit);
+        DrlRules drl = container == null ? null : DrlRules.open(container, manifest, valueSets, json, fireLimit);
         return new Ruleset(manifest, hash, valueSets, drl, dmn);
     }
 

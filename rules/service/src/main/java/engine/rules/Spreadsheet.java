@@ -9,6 +9,8 @@ import java.util.List;
 import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.apache.poi.EncryptedDocumentException;
+import org.apache.poi.ooxml.POIXMLException;
 import org.apache.poi.ss.usermodel.Sheet;
 import org.apache.poi.ss.usermodel.WorkbookFactory;
 import org.drools.decisiontable.SpreadsheetCompiler;
@@ -41,6 +43,8 @@ record Spreadsheet(String file, String sheet, String drl, TreeMap<Integer, Strin
                 lint.check(sheet);
                 if (problems.size() == before) compile(content, name, sheet.getSheetName(), problems, sheets);
             }
+        } catch (EncryptedDocumentException | POIXMLException | IOException e) {
+            problems.add(Problem.in(name, null, "is not a readable .xlsx workbook"));
         }
         return sheets;
     }

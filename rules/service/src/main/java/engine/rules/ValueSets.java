@@ -1,5 +1,6 @@
 package engine.rules;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
@@ -7,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Collection;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
@@ -29,16 +31,22 @@ public final class ValueSets {
         Map<String, String> versions = new TreeMap<>();
         if (Files.isDirectory(folder)) {
             try (var files = Files.newDirectoryStream(folder, "*.json")) {
-                for (Path file : files) {
-                    JsonNode set = json.readTree(file.toFile());
-                    Set<String> members = new HashSet<>();
-                    set.required("codes").forEach(code -> members.add(code.textValue()));
-                    codes.put(set.required("name").textValue(), members);
-                    versions.put(set.required("name").textValue(), set.required("version").textValue());
-                }
+                for (Path file : files) read(file, json, codes, versions);
             }
         }
         return new ValueSets(codes, versions);
+    }
+
+    private static void read(Path file, ObjectMapper json, Map<String, Set<String>> codes, Map<String, String> versions) throws IOException {
+        try {
+            JsonNode set = json.readTree(file.toFile());
+            Set<String> members = new HashSet<>();
+            set.required("codes").forEach(code -> members.add(code.textValue()));
+            codes.put(set.required("name").textValue(), members);
+            versions.put(set.required("name").textValue(), set.required("version").textValue());
+        } catch (JsonProcessingException | IllegalArgumentException e) {
+            throw Refusal.ruleset(List.of(Problem.in(file.getFileName().toString(), null, "must be a JSON object with name, version and codes")));
+        }
     }
 
     /** Name to version of each set. */
