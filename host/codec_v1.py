@@ -52,7 +52,7 @@ def moment(text: str) -> datetime:
 def context(instance: InstanceStatus, events: Sequence[Event], *, replaying: bool, timer_spans: bool) -> str:
     """Body of an orchestrator invocation."""
     body: Wire = {
-        "history": [wire(event) for event in events],
+        "history": [wire(event, _basic) for event in events],
         "input": instance.input,
         "instanceId": instance.instance_id,
         "isReplaying": replaying,
@@ -66,13 +66,18 @@ def context(instance: InstanceStatus, events: Sequence[Event], *, replaying: boo
     return json.dumps(body)
 
 
-def wire(event: Event) -> Wire:
+def _basic(when: datetime) -> str:
+    """ISO 8601 basic format: the SDK's parser, where most of a replay's time goes, is twice as fast on it."""
+    return f"{when.astimezone(UTC):%Y%m%dT%H%M%S.%f}Z"
+
+
+def wire(event: Event, stamp: Callable[[datetime], str] = instant) -> Wire:
     """One event as ``DurableTask.Core.History`` serializes it."""
     head: Wire = {
         "EventType": int(event.kind),
         "EventId": event.id,
         "IsPlayed": False,
-        "Timestamp": instant(event.at),
+        "Timestamp": stamp(event.at),
     }
     fields = _WIRE.get(event.kind)
     return head | fields(event) if fields else head

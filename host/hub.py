@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import uuid
 from dataclasses import replace
 from datetime import timedelta
@@ -37,8 +38,9 @@ from host.options import HubOptions
 from host.rewind import rewind
 from host.starts import new_start
 from host.store import Store
-from host.store.base import Message
+from host.store.base import Message, Start
 
+log = logging.getLogger(__name__)
 FORBIDDEN = frozenset("/\\#?")
 LONGEST_ID = 256
 
@@ -91,15 +93,12 @@ class TaskHub:
         """Create an instance and return its id. ``input_text``: JSON text as ``context.get_input()`` shall read it.
 
         Raises UnknownFunction, InvalidInstanceId, AlreadyRunning.
-        An ended instance of that id is replaced (as on Azure).
+        An ended instance of that id makes way as on Azure, unless ``compat`` is ``fixed``.
         """
         declared = self._known("orchestrator", name)
         instance_id = uuid.uuid4().hex if instance_id is None else _checked(instance_id)
         version = self.options.default_version if version is None else version
-        start = new_start(declared, input_text, instance_id, version, self._clock.now(), traceparent)
-        if (status := await self._store.start(start)) is not None:
-            raise AlreadyRunning(instance_id, status)
-        self._engine.wake(instance_id)
+        await self._start(new_start(declared, input_text, instance_id, version, self._clock.now(), traceparent))
         return instance_id
 
     async def raise_event(self, instance_id: str, name: str, input_text: str | None = None) -> None:
@@ -132,7 +131,11 @@ class TaskHub:
     async def restart(self, instance_id: str, new_id: bool = True) -> str:
         """Start again with the same name and input; returns the id. Raises UnknownInstance, AlreadyRunning."""
         old = await self._required(instance_id)
-        return await self.start(old.name, old.input, None if new_id else instance_id, old.version, old.traceparent)
+        declared = self._known("orchestrator", old.name)
+        key = uuid.uuid4().hex if new_id else instance_id
+        start = new_start(declared, old.input, key, old.version, self._clock.now(), old.traceparent)
+        await self._start(start, again=True)
+        return key
 
     async def status(self, instance_id: str) -> InstanceStatus | None:
         """None: no such instance."""
@@ -205,6 +208,17 @@ class TaskHub:
         if name.lower() not in known:
             raise UnknownFunction(kind, name, known.values())
         return known[name.lower()]
+
+    async def _start(self, start: Start, *, again: bool = False) -> None:
+        """``again``: an ended instance of that id is meant to make way."""
+        instance_id = start.instance.instance_id
+        status = await self._store.start(replace(start, replace_ended=again))
+        if status is not None and status.ended and self.options.compat == "azure":
+            log.warning("rerun: instance %s had ended as %s and is started again, as on Azure", instance_id, status)
+            status = await self._store.start(start)
+        if status is not None:
+            raise AlreadyRunning(instance_id, status)
+        self._engine.wake(instance_id)
 
     async def _required(self, instance_id: str) -> InstanceStatus:
         if (status := await self._store.get(instance_id)) is None:

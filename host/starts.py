@@ -47,4 +47,4 @@ def new_start(
         parent=parent,
         traceparent=traceparent,
     )
-    return Start(instance, started(instance, at), if_running)
+    return Start(instance, started(instance, at), if_running=if_running)

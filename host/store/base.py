@@ -58,6 +58,8 @@ class Start:
 
     instance: InstanceStatus
     event: Event
+    replace_ended: bool = True
+    """Whether an ended instance of that id makes way."""
     if_running: Message | None = None
     """Posted in place of the start when such an instance has not ended (of a child: the failure for its parent)."""
 
@@ -127,7 +129,7 @@ class Store(Protocol):
         """For the start of the engine."""
 
     async def start(self, start: Start) -> Status | None:
-        """Create the instance, replacing an ended one. Returns the status of one that runs: then nothing changed."""
+        """Create the instance. Returns the status of one that is in its way: then nothing changed."""
 
     async def post(self, message: Message) -> Status | None:
         """Put into an inbox. Returns the instance's status; ended or None (unknown): nothing was posted.

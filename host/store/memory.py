@@ -42,7 +42,7 @@ class MemoryStore:
     def _start(self, start: Start) -> Status | None:
         instance = start.instance
         known = self._instances.get(instance.instance_id)
-        if known is not None and not known.status.ended:
+        if known is not None and not (known.status.ended and start.replace_ended):
             return known.status
         self._forget(instance.instance_id)
         self._instances[instance.instance_id] = instance

@@ -168,7 +168,7 @@ def _connect(path: Path) -> Connection:
 def _start(c: Connection, start: Start) -> Status | None:
     instance_id = start.instance.instance_id
     if (status := _status(c, instance_id)) is not None:
-        if not status.ended:
+        if not (status.ended and start.replace_ended):
             return status
         _forget(c, instance_id)
     c.execute(SQL["put_instance"], _instance_row(start.instance))

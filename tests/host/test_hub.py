@@ -84,14 +84,21 @@ async def test_start_refuses_an_id_that_azure_forbids(host: DurableHost, instanc
         await host.hub.start("calls", instance_id=instance_id)
 
 
-async def test_start_refuses_a_running_id_and_replaces_an_ended_one(host: DurableHost) -> None:
+async def test_start_refuses_a_running_id_and_on_azure_replaces_an_ended_one(
+    host: DurableHost, compat: Compat, caplog: pytest.LogCaptureFixture
+) -> None:
     first = await host.run("waits", instance_id="i")
     with pytest.raises(AlreadyRunning, match="status Running already exists"):
         await host.hub.start("waits", instance_id="i")
     await host.raise_event("i", "go", "x")
+    if compat == "fixed":
+        with pytest.raises(AlreadyRunning, match="status Completed already exists"):
+            await host.hub.start("waits", instance_id="i")
+        return
     second = await host.run("waits", instance_id="i")
     assert second.status is Status.RUNNING
     assert second.execution_id != first.execution_id
+    assert "rerun: instance i had ended as Completed" in caplog.text
 
 
 async def test_events_need_a_live_instance(host: DurableHost) -> None:
