@@ -1,7 +1,7 @@
 # The verbs of the project. `make` lists them.
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
-.PHONY: help run test unit lint bench clean
+.PHONY: help run test unit lint bench parked resume clean
 
 find = $(shell for p in $(1); do "$$p" -c 'import sys; sys.exit(not $(2))' 2>/dev/null && { echo "$$p"; break; }; done)
 PYTHON ?= $(call find,python3 python3.13 python3.12 python3.11,sys.version_info >= (3, 11))
@@ -41,6 +41,12 @@ lint: .venv/.ready  ## ruff, mypy strict, import-linter
 bench: .venv/.ready  ## measure, and write docs/benchmarks
 	$(BIN)/python -m tests.benchmarks
 
-clean: ## stop the local servers and forget their data
+parked: .venv/.ready  ## list the cases of the running engine that wait for an operator
+	@$(BIN)/python -m samples parked
+
+resume: .venv/.ready  ## let a parked case go on (CASE=its id)
+	@$(BIN)/python -m samples resume $(CASE)
+
+clean:  ## stop the local servers and forget their data
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m stack stop; fi
 	rm -rf .data

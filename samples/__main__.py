@@ -1,4 +1,7 @@
-"""``python -m samples``: start everything, submit the sample cases, show what happened, keep running until Ctrl-C."""
+"""``python -m samples``: start everything, submit the sample cases, show what happened, keep running until Ctrl-C.
+
+``python -m samples parked`` lists the cases of the running engine that wait for an operator, ``resume ID`` lets one go on.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,8 @@ import sys
 import threading
 import time
 from pathlib import Path
+
+import httpx
 
 import stack
 from samples.cases import Outcome, run, samples, source
@@ -24,6 +29,8 @@ OPEN = "pended-then-approved"
 def main() -> int:
     """Exit 0 when every sample had its expected outcome."""
     parser = argparse.ArgumentParser(prog="python -m samples", description=__doc__)
+    parser.add_argument("verb", nargs="?", choices=("run", "parked", "resume"), default="run")
+    parser.add_argument("case", nargs="?", help="instance id, for resume")
     parser.add_argument("--once", action="store_true", help="stop everything after the table")
     parser.add_argument("--data", type=Path, default=ROOT / ".data", help="databases, keys and logs")
     parser.add_argument("--port", type=int, default=APP_PORT)
@@ -31,10 +38,11 @@ def main() -> int:
     parser.add_argument("--rules-port", type=int, default=RULES_PORT)
     given = parser.parse_args()
     options = stack.Options(data=given.data, fhir_port=given.fhir_port, rules_port=given.rules_port)
+    if given.verb != "run":
+        return _operate(Engine(data=given.data, port=given.port, options=options), given.verb, given.case or "")
     begin = time.monotonic()
     try:
-        with Engine(data=given.data, port=given.port, options=options) as engine:
-            client = Client(engine)
+        with Engine(data=given.data, port=given.port, options=options) as engine, Client(engine) as client:
             outcomes = _submit(client)
             print(f"\n{table(outcomes)}\n\n{_summary(outcomes, time.monotonic() - begin)}\n")
             if not given.once:
@@ -45,6 +53,26 @@ def main() -> int:
     except KeyboardInterrupt:
         return 130
     return 1 if any(outcome.wrong for outcome in outcomes) else 0
+
+
+def _operate(engine: Engine, verb: str, case: str) -> int:
+    """What an operator does with parked cases, on an engine that runs."""
+    try:
+        with Client(engine) as client:
+            if verb == "resume":
+                print(f"{case} goes on at {client.resume(case)['resumed']}")
+                return 0
+            parked = client.parked()
+    except httpx.HTTPStatusError as error:
+        print(error.response.json()["detail"], file=sys.stderr)
+        return 1
+    except (httpx.TransportError, FileNotFoundError):
+        print(f"No engine answers at {engine.url}: start it with make run.", file=sys.stderr)
+        return 2
+    for each in parked:
+        print(f"{each['id']}  {each['runtime']} at {each['step']} since {each['since']}, due {each['due']}")
+    print(f"{len(parked)} parked")
+    return 0
 
 
 def _submit(client: Client) -> list[Outcome]:

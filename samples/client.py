@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import httpx
 
@@ -28,6 +28,12 @@ class Client:
         self._engine = engine
         self._http = httpx.Client(base_url=engine.url, timeout=60, trust_env=False)
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
     def send(self, who: str, path: str, content: bytes) -> Answered:
         """POST a FHIR body."""
         headers = self._headers(who) | {"Content-Type": "application/fhir+json"}
@@ -38,6 +44,17 @@ class Client:
     def case(self, case: str, who: str = "operator-park") -> dict[str, Any]:
         """One case."""
         return self._get(who, f"/cases/{case}")
+
+    def parked(self, who: str = "operator-park") -> list[dict[str, Any]]:
+        """Cases that wait for an operator."""
+        return list(self._get(who, "/cases?state=parked")["items"])
+
+    def resume(self, case: str, who: str = "operator-park") -> dict[str, Any]:
+        """Let a parked case go on."""
+        answer = self._http.post(f"/cases/{case}/resume", headers=self._headers(who))
+        answer.raise_for_status()
+        body: dict[str, Any] = answer.json()
+        return body
 
     def open_task(self, who: str, case: str) -> dict[str, Any] | None:
         """The review of ``case`` that waits for a person."""
