@@ -1,55 +1,28 @@
-"""ClaimResponse for every state of a request, and the PAS response Bundle.
+"""ClaimResponse for every state of a request.
 
-http://hl7.org/fhir/us/davinci-pas/StructureDefinition/profile-claimresponse and profile-pas-response-bundle (2.2.1)
+http://hl7.org/fhir/us/davinci-pas/StructureDefinition/profile-claimresponse (2.2.1)
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 
 from domain import fhir
 from domain.case import resource_id
 from domain.codes import (
-    ADJUDICATION,
     NPI,
     NUCC,
     PAS,
-    X12_ACTION,
     X12_FOLLOW_UP,
-    X12_REASON,
     X12_REJECT,
     Action,
 )
 from domain.decision import SENTENCES, X12_REASONS, ItemDecision
-from domain.json import Json, Resource
-from domain.pas.claim import serviced
-
-VALIDITY = timedelta(days=90)
-"""How long an authorization is good for when neither the request nor the reviewer says (plan policy)."""
-
-
-@dataclass(frozen=True, slots=True)
-class ItemAnswer:
-    """What the response says of one item."""
-
-    sequence: int
-    action: str
-    """X12 306."""
-    authorization_number: str | None = None
-    reference_number: str | None = None
-    """Administration reference number (pended or disallowed)."""
-    reason: str | None = None
-    """X12 886."""
-    note: str | None = None
-    """Sentence for the provider."""
-    issued: date | None = None
-    start: date | None = None
-    end: date | None = None
-    quantity: float | None = None
-    """Authorized quantity, when it differs from the requested one."""
+from domain.json import Resource
+from domain.pas.response_item import ItemAnswer, add_item, extension, response_item
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +112,8 @@ def claim_response(
             "preAuthRef": next((a.authorization_number for a in items if a.authorization_number), None),
             "item": []
             if errors
-            else [_item(claim, a, numbers.get(a.sequence), (providers or {}).get(a.sequence)) for a in items],
-            "addItem": [_add_item(claim, a) for a in items if a.action == Action.MODIFIED],
+            else [response_item(claim, a, numbers.get(a.sequence), (providers or {}).get(a.sequence)) for a in items],
+            "addItem": [add_item(claim, a) for a in items if a.action == Action.MODIFIED],
             "processNote": [{"number": numbers[a.sequence], "type": "display", "text": a.note} for a in notes],
             "communicationRequest": [fhir.refer(request) for request in requests],
             "error": [_error(error) for error in errors],
@@ -204,93 +177,6 @@ def _answer(decision: ItemDecision, tracking: str, authorization: str, on: date,
     return answer
 
 
-def _item(claim: Resource, answer: ItemAnswer, note: int | None, provider: str | None) -> Resource:
-    asked: Resource = next((item for item in claim.get("item") or [] if item["sequence"] == answer.sequence), {})
-    return fhir.strip_empty(
-        {
-            "extension": _item_extensions(asked, answer, provider),
-            "itemSequence": answer.sequence,
-            "noteNumber": [note] if note else None,
-            "adjudication": [_adjudication(answer)],
-        }
-    )
-
-
-def _item_extensions(asked: Resource, answer: ItemAnswer, provider: str | None) -> list[Resource]:
-    period = asked.get("servicedPeriod") or {}
-    date_ = asked.get("servicedDate")
-    found = [
-        *fhir.extensions(asked, PAS + "extension-itemTraceNumber"),
-        _extension("administrationReferenceNumber", "String", answer.reference_number),
-        _extension("itemRequestedServiceDate", "Period", period) if period else None,
-        _extension("itemRequestedServiceDate", "DateTime", date_),
-    ]
-    if answer.authorization_number:
-        found += [
-            _extension("itemPreAuthIssueDate", "Date", answer.issued and answer.issued.isoformat()),
-            _extension("itemPreAuthPeriod", "Period", _period(asked, answer)),
-            _authorized_provider(provider),
-            _authorized_detail(asked, answer),
-        ]
-    return [each for each in found if each]
-
-
-def _authorized_provider(provider: str | None) -> Resource | None:
-    part = {"url": "provider", "valueReference": {"reference": provider}}
-    return {"url": PAS + "extension-itemAuthorizedProvider", "extension": [part]} if provider else None
-
-
-def _authorized_detail(asked: Resource, answer: ItemAnswer) -> Resource | None:
-    if answer.action != Action.CERTIFIED:
-        return None
-    parts = [
-        {"url": "productOrServiceCode", "valueCodeableConcept": asked.get("productOrService")},
-        *({"url": "modifier", "valueCodeableConcept": modifier} for modifier in asked.get("modifier") or []),
-        {"url": "unitPrice", "valueMoney": asked.get("unitPrice")},
-        {"url": "quantity", "valueQuantity": asked.get("quantity")},
-    ]
-    kept = [part for part in parts if all(part.values())]
-    return {"url": PAS + "extension-itemAuthorizedDetail", "extension": kept} if kept else None
-
-
-def _add_item(claim: Resource, answer: ItemAnswer) -> Resource:
-    """What is authorized instead of a modified item (spec-36, spec-37): linked by itemSequence."""
-    asked = next(item for item in claim["item"] if item["sequence"] == answer.sequence)
-    quantity = dict(asked.get("quantity") or {})
-    if answer.quantity is not None:
-        quantity["value"] = answer.quantity
-    certified = replace(answer, action=Action.CERTIFIED, reason=None)
-    dated = [
-        _extension("itemPreAuthIssueDate", "Date", answer.issued and answer.issued.isoformat()),
-        _extension("itemPreAuthPeriod", "Period", _period(asked, answer)),
-    ]
-    return fhir.strip_empty(
-        {
-            "extension": [each for each in dated if each],
-            "itemSequence": [answer.sequence],
-            "productOrService": asked["productOrService"],
-            "modifier": asked.get("modifier"),
-            "quantity": quantity,
-            "unitPrice": asked.get("unitPrice"),
-            "adjudication": [_adjudication(certified)],
-        }
-    )
-
-
-def _adjudication(answer: ItemAnswer) -> Resource:
-    action = PAS + "extension-reviewActionCode"
-    parts: list[dict[str, Any]] = []
-    if answer.authorization_number:
-        parts.append({"url": "number", "valueString": answer.authorization_number})
-    parts.append({"url": action, "valueCodeableConcept": fhir.concept(X12_ACTION, answer.action)})
-    if answer.reason:
-        parts.append({"url": "reasonCode", "valueCodeableConcept": fhir.concept(X12_REASON, answer.reason)})
-    return {
-        "extension": [{"url": PAS + "extension-reviewAction", "extension": parts}],
-        "category": fhir.concept(ADJUDICATION, "submitted"),
-    }
-
-
 def _reviewer(reviewer: Reviewer) -> Resource:
     parts: list[dict[str, Any]] = [{"url": "wasHumanReviewedFlag", "valueBoolean": reviewer.human}]
     if reviewer.npi:
@@ -305,20 +191,8 @@ def _error(error: ResponseError) -> Resource:
     follow_up = error.follow_up and fhir.concept(X12_FOLLOW_UP, error.follow_up)
     found = [
         element if error.element else None,
-        _extension("errorPath", "String", error.path),
-        _extension("errorFollowupAction", "CodeableConcept", follow_up),
+        extension("errorPath", "String", error.path),
+        extension("errorFollowupAction", "CodeableConcept", follow_up),
     ]
     extensions = [each for each in found if each]
     return fhir.strip_empty({"extension": extensions, "code": fhir.concept(X12_REJECT, error.code)})
-
-
-def _extension(name: str, kind: str, value: Json) -> Resource | None:
-    return {"url": f"{PAS}extension-{name}", f"value{kind}": value} if value else None
-
-
-def _period(asked: Resource, answer: ItemAnswer) -> Resource:
-    """Every authorization tells when it ends (42 CFR 431.80(b), 457.732(b))."""
-    requested_start, requested_end = serviced(asked)
-    start = answer.start or requested_start or answer.issued
-    end = answer.end or (requested_end if "servicedPeriod" in asked else None) or (start and start + VALIDITY)
-    return {"start": start.isoformat(), "end": end.isoformat()} if start and end else {}
