@@ -1,6 +1,7 @@
 """``python -m samples``: start everything, submit the sample cases, show what happened, keep running until Ctrl-C.
 
-``python -m samples parked`` lists the cases of the running engine that wait for an operator, ``resume ID`` lets one go on.
+``python -m samples parked`` lists the cases of the running engine that wait for an operator, ``resume ID`` lets one go
+on.
 """
 
 from __future__ import annotations
