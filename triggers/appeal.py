@@ -9,7 +9,7 @@ import azure.functions as func
 
 from adapters.fhir.unit import unit
 from domain.case import instance_id
-from domain.cases import CaseRecord, CaseState, case_task, case_task_id, read_case
+from domain.cases import CaseRecord, CaseState, case_task, read_case
 from domain.codes import TASK_CODE, TaskCode
 from domain.errors import Conflict, NotFound
 from domain.principal import Role
@@ -34,12 +34,11 @@ blueprint = df.Blueprint()
     auth=WITH_KEY,
 )
 async def file_appeal(call: Call) -> func.HttpResponse:
-    """Open an appeal instance of its own. The same version appealed twice is one appeal."""
+    """Open an appeal instance of its own: one appeal a case, and its decision is the last one here."""
     original = await _case(call)
-    response = await call.to.fhir.read(original.response)
     if original.state not in APPEALABLE:
         raise Conflict("not-appealable", "only an adverse or overdue answer can be appealed")
-    case = instance_id(WORKFLOW, original.id, original.state, response["meta"]["versionId"])
+    case = instance_id(WORKFLOW, original.id)
     record = original.model_copy(
         update={
             "id": case,
@@ -85,4 +84,6 @@ async def _open(call: Call, record: CaseRecord) -> None:
     try:
         await work.commit()
     except Conflict:
-        await call.to.fhir.read(f"Task/{case_task_id(record.id)}")
+        if read_case(await call.to.fhir.read(record.reference)).decided:
+            text = "the appeal of this answer is decided; what the plan's notice names comes next"
+            raise Conflict("appealed", text) from None
