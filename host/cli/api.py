@@ -43,6 +43,8 @@ class Api:
             text = answer.read().decode()
         except OSError as error:
             raise StartupError(f"The host of {self._data} does not answer ({error}): start it again.") from error
+        finally:
+            self._connection.close()
         if answer.status >= 400:
             raise StartupError(_refusal(answer.status, text))
         return json.loads(text) if text else None

@@ -113,7 +113,8 @@ app.register_blueprint(bp)
         ("@app.route('a')\ndef f(req: func.HttpRequest) -> str | None: ...", "union"),
         ("@app.route('a')\ndef f(req: func.HttpRequest) -> Missing: ...", "cannot be found when the app runs: Missing"),
         ("@app.route('a')\ndef f(req: func.HttpRequest, context: int) -> str: ...", "'context' must be annotated"),
-        ("@app.route('a')\n@app.queue_output('q', 'n', 'c')\ndef f(req: func.HttpRequest, q: func.Out[str]) -> str: ...",
+        ("@app.route('a')\n@app.queue_output('q', 'n', 'c')\n"
+         "def f(req: func.HttpRequest, q: func.Out[str]) -> str: ...",
          "'queue' .* not supported"),
     ],
 )  # fmt: skip
@@ -133,7 +134,8 @@ def test_functions_that_azure_would_not_load_are_refused(tmp_path: Path, source:
         ("del app", "not 0"),
         ("@app.route('a')\ndef f(req): ...\n@app.route('b')\ndef f(req): ...", "cannot be indexed"),
         ("@app.activity_trigger('x', activity='a')\ndef f(x: str): ...\n"
-         "@app.activity_trigger('x', activity='A')\ndef g(x: str): ...", "f and g both claim the activityTrigger name A"),
+         "@app.activity_trigger('x', activity='A')\ndef g(x: str): ...",
+         "f and g both claim the activityTrigger name A"),
     ],
 )  # fmt: skip
 def test_apps_that_do_not_load_say_why_in_one_sentence(tmp_path: Path, source: str, message: str) -> None:
@@ -153,7 +155,8 @@ def test_missing_script(tmp_path: Path) -> None:
         ("@app.route('{a:what}')\ndef f(req: func.HttpRequest) -> str: ...", "unknown constraint 'what'"),
         ("@app.route('x/%NONE%')\ndef f(req: func.HttpRequest) -> str: ...", "app setting NONE"),
         ("@app.route('x')\ndef f(req: func.HttpRequest) -> str: ...\n"
-         "@app.route('X', methods=['GET'])\ndef g(req: func.HttpRequest) -> str: ...", "f and g both answer GET /api/X"),
+         "@app.route('X', methods=['GET'])\ndef g(req: func.HttpRequest) -> str: ...",
+         "f and g both answer GET /api/X"),
     ],
 )  # fmt: skip
 def test_malformed_routes_stop_the_start(tmp_path: Path, source: str, message: str) -> None:

@@ -34,13 +34,9 @@ def test_foreign_files_are_refused(tmp_path: Path, content: str) -> None:
 
 def test_levels() -> None:
     keys = Keys(functions={"f": "key-of-f", "g": "key-of-g"})
-    opens = {
-        level: [
-            key for key in (None, "", "key-of-f", "key-of-g", keys.host, keys.master) if keys.allows(level, "f", key)
-        ]
-        for level in AuthLevel
-    }
-    assert opens[AuthLevel.ANONYMOUS] == [None, "", "key-of-f", "key-of-g", keys.host, keys.master]
+    every = [None, "", "key-of-f", "key-of-g", keys.host, keys.master]
+    opens = {level: [key for key in every if keys.allows(level, "f", key)] for level in AuthLevel}
+    assert opens[AuthLevel.ANONYMOUS] == every
     assert opens[AuthLevel.FUNCTION] == ["key-of-f", keys.host, keys.master]
     assert opens[AuthLevel.ADMIN] == [keys.master]
     assert not keys.allows(AuthLevel.FUNCTION, "unknown", "")

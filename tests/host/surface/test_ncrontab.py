@@ -89,10 +89,10 @@ def test_every_half_hour_goes_on_through_a_clock_change() -> None:
     ]
 
 
-@given(st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1)), st.sampled_from(["7 */13 * * * *", "0 0 1-5/2 * * 1"]))
-def test_instants_rise_and_fit(moment: datetime, text: str) -> None:
+@given(st.integers(0, 366 * 86400), st.sampled_from(["7 */13 * * * *", "0 0 1-5/2 * * 1"]))
+def test_instants_rise(seconds: int, text: str) -> None:
     schedule = parse_schedule(text, NEW_YORK)
-    found = [schedule.next_after(moment.replace(tzinfo=UTC))]
-    found += [schedule.next_after(found[0])]
-    for earlier, later in pairwise([moment.replace(tzinfo=UTC), *found]):
+    moment = START + timedelta(seconds=seconds)
+    first = schedule.next_after(moment)
+    for earlier, later in pairwise([moment, first, schedule.next_after(first)]):
         assert timedelta() < later - earlier < timedelta(days=9)

@@ -59,10 +59,9 @@ async def test_failures_are_marked_by_type_alone(
             assert response.status == 500
         await host.durable.hub.start("failing", instance_id="f")
         await host.durable.settled("f")
-    text = "\n".join(span.to_json() for span in exporter.get_finished_spans())
-    failed = {
-        span.name: span.attributes for span in exporter.get_finished_spans() if span.status.status_code.value == 2
-    }
+    finished = exporter.get_finished_spans()
+    text = "\n".join(span.to_json() for span in finished)
+    failed = {span.name: span.attributes for span in finished if span.status.status_code.value == 2}
     assert (failed["GET /api/broken"] or {})["error.type"] == "ValueError"
     assert (failed["activity:fail"] or {})["error.type"] == "ValueError"
     assert "canary" not in text

@@ -1,0 +1,205 @@
+"""The command line, with real processes and the SQLite store."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from host.cli.main import main
+
+APP = Path(__file__).parent / "app"
+ROOT = Path(__file__).parents[3]
+READY = 20.0
+"""Seconds."""
+
+
+class Process:
+    """A host of its own."""
+
+    def __init__(self, data: Path, *options: str) -> None:
+        command = [
+            sys.executable,
+            "-m",
+            "host",
+            "start",
+            "--app",
+            str(APP),
+            "--data",
+            str(data),
+            "--port",
+            "0",
+            *options,
+        ]
+        environ = os.environ | {"TICK": "0 0 0 1 1 *", "PYTHONUNBUFFERED": "1"}
+        self.process = subprocess.Popen(
+            command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        self.data = data
+        self.output = ""
+        self.origin = self._ready()
+
+    def _ready(self) -> str:
+        assert self.process.stdout is not None
+        end = time.monotonic() + READY
+        while time.monotonic() < end:
+            line = self.process.stdout.readline()
+            self.output += line
+            if line.startswith("Ready at "):
+                return line.split()[2]
+            if not line:
+                break
+        self.process.kill()
+        self.process.communicate()
+        raise AssertionError(f"the host did not start:\n{self.output}")
+
+    def post(self, path: str, body: object = None) -> int:
+        request = urllib.request.Request(self.origin + path, json.dumps(body).encode(), method="POST")
+        with urllib.request.urlopen(request, timeout=10) as response:
+            return int(response.status)
+
+    def wait_for(self, instance: str, word: str, capsys: pytest.CaptureFixture[str]) -> str:
+        """The output of ``instances`` once it holds ``word``."""
+        for _ in range(100):
+            capsys.readouterr()
+            assert main(["instances", "--data", str(self.data), "--prefix", instance]) == 0
+            if word in (text := capsys.readouterr().out):
+                return text
+            time.sleep(0.05)
+        raise AssertionError(text)
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
+        self.process.send_signal(how)
+        try:
+            text, _ = self.process.communicate(timeout=20)
+            self.output += text
+        finally:
+            if self.process.poll() is None:
+                self.process.kill()
+        return int(self.process.returncode)
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[Process]:
+    started = Process(tmp_path / "data", "--clock", "virtual")
+    yield started
+    if started.process.poll() is None:
+        started.stop()
+
+
+def test_no_verb_lists_the_verbs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 0
+    text = capsys.readouterr().out
+    for verb in ("start", "instances", "history", "events", "terminate", "purge", "export", "advance"):
+        assert re.search(rf"^ +{verb}\b", text, re.MULTILINE)
+
+
+def test_start_prints_functions_and_urls(host: Process) -> None:
+    assert f"submit: [POST] {host.origin}/api/fhir/Claim/$submit" in host.output
+    assert "approval: orchestrationTrigger" in host.output
+    assert "queued: NOT SERVED: the binding 'queueTrigger'" in host.output
+    assert {"host.lock", "hub.sqlite", "keys.json"} <= {path.name for path in host.data.iterdir()}
+    assert all(entry.stat().st_mode & 0o077 == 0 for entry in os.scandir(host.data))
+
+
+def test_verbs(host: Process, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = ["--data", str(host.data)]
+    assert host.post("/api/start/Approval?id=a-1", {"secret": "canary-value"}) == 202
+    assert host.post("/api/start/sequence?id=b-1", 1) == 202
+    shown = host.wait_for("a-1", "event decided", capsys)
+    host.wait_for("b-1", "Completed", capsys)
+
+    assert main(["events", "a-1", *data]) == 0
+    shown += capsys.readouterr().out
+    assert main(["events", "a-1", "--raise", "decided", "--content", '{"ok": true}', *data]) == 0
+    shown += host.wait_for("a-1", "Completed", capsys)
+    assert main(["history", "a-1", *data]) == 0
+    shown += capsys.readouterr().out
+    assert "event raised" in shown
+    assert "canary-value" not in shown
+
+    assert main(["export", "a-1", "--to", str(tmp_path / "a.json"), *data]) == 0
+    recording = json.loads((tmp_path / "a.json").read_text())
+    assert recording["name"] == "Approval"
+    assert main(["purge", "a-1", *data]) == 0
+    assert main(["purge", "a-1", *data]) == 2
+    assert "There is no such instance." in capsys.readouterr().err
+
+    host.post("/api/start/Approval?id=a-2", 1)
+    assert main(["terminate", "a-2", "--reason", "test", *data]) == 0
+    host.wait_for("a-2", "Terminated", capsys)
+    assert main(["terminate", "a-2", *data]) == 2
+    assert main(["purge", "--before", "2100-01-01", *data]) == 0
+    assert "2 purged." in capsys.readouterr().out
+
+    assert main(["advance", "--days", "2", *data]) == 0
+    assert "2026-01-07" in capsys.readouterr().out
+    assert host.stop() == 0
+    assert main(["instances", *data]) == 2
+    assert "No host runs on the data directory" in capsys.readouterr().err
+
+
+def test_one_host_a_data_directory(host: Process) -> None:
+    with pytest.raises(AssertionError, match="Another host uses the directory"):
+        Process(host.data)
+
+
+def test_taken_port_is_one_sentence(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        command = [sys.executable, "-m", "host", "start", "--app", str(APP), "--data", str(tmp_path), "--port", port]
+        environ = os.environ | {"TICK": "0 0 0 1 1 *"}
+        done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=20, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"Port {port} of 127.0.0.1 cannot be opened")
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--app", "/nowhere"], "/nowhere/host.json is missing"),
+        (["--identities", "/nowhere.json"], "The identities file /nowhere.json cannot be read"),
+    ],
+)
+def test_wrong_options_are_one_sentence(
+    options: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["start", "--app", str(APP), "--data", str(tmp_path / "data"), *options]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_state_survives_a_restart_and_a_kill(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first = Process(tmp_path / "data")
+    first.post("/api/start/Approval?id=kept", 1)
+    keys = (tmp_path / "data" / "keys.json").read_text()
+    first.stop(signal.SIGKILL)
+    second = Process(tmp_path / "data", "--isolate")
+    assert "kept" in second.wait_for("kept", "event decided", capsys)
+    assert main(["events", "kept", "--raise", "decided", "--data", str(tmp_path / "data")]) == 0
+    second.wait_for("kept", "Completed", capsys)
+    assert (tmp_path / "data" / "keys.json").read_text() == keys
+    assert second.stop(signal.SIGINT) == 0
+
+
+def test_stopping_lets_running_functions_end(tmp_path: Path) -> None:
+    process = Process(tmp_path / "data", "--log-format", "json")
+    running = subprocess.Popen(
+        [sys.executable, "-c", f"import urllib.request as r; print(r.urlopen('{process.origin}/api/sleep/1').read())"],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    time.sleep(0.5)
+    assert process.stop() == 0
+    assert "awake" in running.communicate(timeout=10)[0]
