@@ -12,6 +12,8 @@ import azure.durable_functions as df
 
 from domain.errors import Defect, NotFound, Unavailable
 
+QUICK: Final = 0.5
+"""Seconds within which an automatic decision is usual."""
 RUNNING: Final = frozenset({"Running", "Pending", "Suspended", "ContinuedAsNew"})
 
 
@@ -118,7 +120,11 @@ class Instances:
             raise Defect("not-parked")
 
     async def until_answerable(self, instance_id: str, seconds: float) -> Standing | None:
-        """Where the instance stands once it waits for somebody or is decided, or after ``seconds``."""
+        """Where the instance stands once it waits for somebody or is decided, or after ``seconds``.
+
+        Looks often while an automatic decision may come, then ever more seldom (the SDK's own helper looks once a
+        second and waits for the end of the instance).
+        """
         delay, waited = 0.025, 0.0
         while True:
             standing = await self.find(instance_id)
@@ -127,7 +133,8 @@ class Instances:
             if waited >= seconds:
                 return standing
             await asyncio.sleep(delay)
-            waited, delay = waited + delay, min(delay * 2, 0.4)
+            waited += delay
+            delay = delay if waited < QUICK else min(delay * 2, 0.5)
 
 
 DECIDED: Final = frozenset({"notify-provider", "close-case"})

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import azure.durable_functions as df
 import azure.functions as func
+from opentelemetry import trace
 
 from adapters.fhir.members import match_member
 from adapters.fhir.unit import UnitOfWork, unit
@@ -24,6 +25,7 @@ from domain.principal import Role
 from triggers.answers import answer_bundle, refusal
 from triggers.door import WITH_KEY, Call, Dialect, door, fhir
 
+TRACER: Final = trace.get_tracer("workflow.triggers")
 WORKFLOW: Final = "prior-authorization"
 UPDATES_UNSUPPORTED: Final = "33"
 """X12 901 code of an update: it is refused until updates are taken."""
@@ -34,7 +36,9 @@ blueprint = df.Blueprint()
 async def submit(call: Call) -> func.HttpResponse:
     """Write to FHIR, start the instance, wait shortly for a decision, answer with what is known by then."""
     values = call.to.settings
-    request = parse(call.body, Limits(body=values.max_body_bytes, depth=values.max_depth, entries=values.max_entries))
+    limits = Limits(body=values.max_body_bytes, depth=values.max_depth, entries=values.max_entries)
+    with TRACER.start_as_current_span("validate", record_exception=False):
+        request = parse(call.body, limits)
     organization = submitter(call)
     if request.is_update:
         error = ResponseError(code=UPDATES_UNSUPPORTED, follow_up=FollowUp.DO_NOT_RESUBMIT)

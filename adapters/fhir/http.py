@@ -13,6 +13,7 @@ from adapters.fhir.base import Entry, Page
 from adapters.fhir.bundles import batch_of_reads, included, matches, stored, transaction_bundle
 from adapters.fhir.pages import PageTokens
 from adapters.fhir.references import is_literal, parse
+from adapters.tracing import client_span
 from domain.errors import Conflict, Defect, NotFound, Unavailable, WorkflowError
 from domain.json import Resource
 
@@ -128,9 +129,10 @@ class HttpFhir:
             headers["Authorization"] = f"Bearer {await self._token()}"
         separator = "/" if path and not path.startswith("?") else ""
         try:
-            return await self._client.request(
-                method, f"{self._base}{separator}{path}", headers=headers, follow_redirects=False, **arguments
-            )
+            with client_span("fhir", f"{method} {path.partition('?')[0].partition('/')[0] or 'Bundle'}"):
+                return await self._client.request(
+                    method, f"{self._base}{separator}{path}", headers=headers, follow_redirects=False, **arguments
+                )
         except httpx.TransportError as error:
             raise Unavailable("fhir", f"the FHIR server does not answer ({type(error).__name__})") from None
 

@@ -9,6 +9,7 @@ import httpx
 from pydantic import ValidationError
 
 from adapters.rules.base import Evaluation, FiredRule
+from adapters.tracing import client_span
 from domain.errors import Defect, NotFound, Unavailable, WorkflowError
 from domain.json import Json
 
@@ -56,7 +57,8 @@ class HttpRules:
 
     async def _send(self, method: str, path: str, body: Mapping[str, Json] | None = None) -> Json:
         try:
-            response = await self._client.request(method, path, json=body)
+            with client_span("rules", path.removeprefix("/v1/")):
+                response = await self._client.request(method, path, json=body)
             if response.is_success:
                 return response.json()
         except httpx.TransportError as error:
