@@ -149,7 +149,19 @@ def _read(body: bytes, limits: Limits) -> Resource:
         raise TooLarge("depth", f"Nest at most {limits.depth} levels.")
     if not isinstance(bundle, dict) or bundle.get("resourceType") != "Bundle":
         raise Malformed([Problem(path="$", text="The body is not a FHIR Bundle.", code="structure")], "not-a-bundle")
-    return bundle
+    said: Resource = _said(bundle)
+    return said
+
+
+def _said(element: Json) -> Json:
+    """``element`` without members that are ``null`` or empty: FHIR has none, and they say nothing. Positions in arrays
+    stay, so that paths are right."""
+    if isinstance(element, list):
+        return [_said(each) for each in element]
+    if not isinstance(element, dict):
+        return element
+    members = {key: _said(value) for key, value in element.items()}
+    return {key: value for key, value in members.items() if value is not None and value not in ([], {})}
 
 
 def _not_json(text: str) -> Malformed:

@@ -238,6 +238,21 @@ def test_bad_dates(element: Bundle, path: str) -> None:
     assert list(problems(bundle)) == [f"{CLAIM}.item[0].{path}"]
 
 
+def test_null_and_empty_elements_say_nothing() -> None:
+    bundle = sample()
+    claim = bundle["entry"][0]["resource"]
+    claim |= {"related": [], "accident": {}, "billablePeriod": None, "fundsReserve": {"coding": []}}
+    assert read(bundle).content_hash == read(sample()).content_hash
+    claim["patient"] = None
+    assert problems(bundle) == {f"{CLAIM}.patient": "required"}
+
+
+@pytest.mark.parametrize("entry", [[], [{}], [None]])
+def test_a_bundle_with_an_empty_entry(entry: list[Any]) -> None:
+    """What the conformance suite sends to see an OperationOutcome."""
+    assert problems({**sample(), "entry": entry})
+
+
 def test_two_entries_of_one_name() -> None:
     bundle = sample()
     bundle["entry"].append(bundle["entry"][1])

@@ -22,6 +22,7 @@ from domain.pas.response import (
     communication_request,
     pended,
 )
+from domain.pas.response_bundle import response_bundle
 from tests.domain.pas.examples import RECEIVED, sample, taken_in
 
 ON = date(2026, 11, 24)
@@ -146,6 +147,23 @@ def test_information_requested() -> None:
     assert review(response["item"][0])["action"] == "A4"
     assert LOINC not in str(request["payload"])
     assert communication_request(record.id, 2, 1, "59408-5", claim)["id"] != request["id"]
+
+
+def test_every_reference_of_an_answer_with_questions_resolves_in_it() -> None:
+    record, written = taken_in(sample("information-requested"))
+    claim = written[record.claim]
+    request = communication_request(record.id, 1, 1, "59408-5", claim)
+    items = pended(claim, record.tracking_number)
+    response = claim_response(record.id, claim, items, created=RECEIVED, requests=[request])
+    base = "https://payer.example.org/fhir"
+    bundle = response_bundle(record.id, response, written[record.bundle], base, RECEIVED, [request])
+    get_fhir_model_class("Bundle").model_validate(bundle)
+    urls = {entry["fullUrl"] for entry in bundle["entry"]}
+    assert bundle["entry"][1]["resource"]["resourceType"] == "CommunicationRequest"
+    for entry in bundle["entry"]:
+        for _, element in fhir.walk(entry["resource"], ""):
+            reference = fhir.reference(element)
+            assert reference is None or {reference, f"{entry['fullUrl'].rsplit('/', 2)[0]}/{reference}"} & urls
 
 
 def test_errors() -> None:
