@@ -19,23 +19,26 @@ FINISHED: Final = frozenset({"completed", "failed", "cancelled"})
 
 @step(EscalateInput)
 async def escalate(work: Work[EscalateInput]) -> Message:
-    """Keyed by the case and the percentage."""
-    record = await work.unit.read(work.envelope.case.record)
+    """Keyed by the case and the percentage: told once."""
+    alert = resource_id(work.case, f"escalation:{work.envelope.due}:{work.data.percent}")
+    record, told = await work.unit.read_many([work.envelope.case.record, f"Communication/{alert}"])
+    if record is None or told is not None:
+        return Message()
     subject = record
     if work.envelope.task:
         task = await work.unit.read(work.envelope.task)
         if task["status"] not in FINISHED:
             work.unit.update({**task, "priority": PRIORITY[work.data.percent]}, if_match=task["meta"]["versionId"])
             subject = task
-    work.unit.update(_alert(work, subject))
+    work.unit.update(_alert(work, alert, subject))
     return Message()
 
 
-def _alert(work: Work[EscalateInput], subject: Resource) -> Resource:
+def _alert(work: Work[EscalateInput], alert: str, subject: Resource) -> Resource:
     queue = fhir.code(subject.get("code"), TASK_CODE) or "cases"
     return {
         "resourceType": "Communication",
-        "id": resource_id(work.case, f"escalation:{work.envelope.due}:{work.data.percent}"),
+        "id": alert,
         "status": "completed",
         "category": [fhir.concept("http://terminology.hl7.org/CodeSystem/communication-category", "alert")],
         "priority": PRIORITY[work.data.percent],

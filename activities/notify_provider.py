@@ -20,9 +20,13 @@ from domain.pas.subscription import subscribes
 
 @step(NotifyInput)
 async def notify_provider(work: Work[NotifyInput]) -> Message:
-    """Keyed by the case, the event and its key: receivers get the same idempotency key with every try."""
+    """Keyed by the case, the event and its key: receivers get the same idempotency key with every try, and none once
+    the Communication says that they were told."""
     record = await read_record(work)
     notice = resource_id(work.case, f"notice:{work.data.event}:{work.data.key}")
+    (told_before,) = await work.unit.read_many([f"Communication/{notice}"])
+    if told_before is not None:
+        return Message()
     active = await work.unit.search("Subscription", {"status": "active", "criteria": PAS_TOPIC})
     hooks = [each for each in active if subscribes(each, record.submitter)]
     allowed = True

@@ -15,11 +15,25 @@ from domain.review import decided_items, review_notes, reviewer_of
 
 @step(RecordDecisionInput)
 async def record_decision(work: Work[RecordDecisionInput]) -> RecordedDecision:
-    """Keyed by the case: a second run writes the same version again."""
+    """Keyed by the case: a decision that is recorded already is told, not written again."""
     record = await read_record(work)
-    claim = await work.unit.read(record.claim)
     review = await work.unit.read(work.data.review) if work.data.review else None
     decisions = _decisions(work, review)
+    stored = await work.unit.read(record.response) if record.decided else await _write(work, record, decisions, review)
+    return RecordedDecision(
+        claim_response=f"{record.response}/_history/{stored['meta']['versionId']}",
+        actions=tuple(each.action for each in decisions),
+    )
+
+
+async def _write(
+    work: Work[RecordDecisionInput],
+    record: CaseRecord,
+    decisions: tuple[ItemDecision, ...],
+    review: Resource | None,
+) -> Resource:
+    """The new version of the ClaimResponse, as stored."""
+    claim = await work.unit.read(record.claim)
     if work.data.reject_code:
         error = ResponseError(code=work.data.reject_code, follow_up=FollowUp.CORRECT)
         response = claim_response(record.subject, claim, created=work.envelope.at, errors=[error])
@@ -29,12 +43,7 @@ async def record_decision(work: Work[RecordDecisionInput]) -> RecordedDecision:
         state = overall(decisions)
     work.unit.update({**response, "id": record.response.split("/")[1]})
     await change_record(work, state=state)
-    stored = await work.unit.commit()
-    version = stored[0]["meta"]["versionId"]
-    return RecordedDecision(
-        claim_response=f"{record.response}/_history/{version}",
-        actions=tuple(each.action for each in decisions),
-    )
+    return (await work.unit.commit())[0]
 
 
 def _decisions(work: Work[RecordDecisionInput], review: Resource | None) -> tuple[ItemDecision, ...]:

@@ -16,10 +16,13 @@ async def read_record(work: Work[Any]) -> CaseRecord:
 
 
 async def change_record(work: Work[Any], task: Resource | None = None, **changes: Any) -> Resource:
-    """Put the record with ``changes`` into this step's transaction; the deadline is stored with it."""
+    """Put the record with ``changes`` into this step's transaction; the deadline is stored with it.
+
+    If-Match: what a door wrote meanwhile is not overwritten, and of two runs of one step only the first one writes.
+    """
     before = task or await work.unit.read(work.envelope.case.record)
     after = with_rules(changed_case(before, due=work.envelope.due, **changes), work.envelope.fired)
-    work.unit.update(after)
+    work.unit.update(after, if_match=before["meta"]["versionId"])
     return after
 
 

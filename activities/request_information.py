@@ -6,25 +6,36 @@ from datetime import timedelta
 
 from activities.records import change_record, read_record, unless_deemed
 from activities.step import Work, step
-from domain.cases import CaseState
+from domain import fhir
+from domain.cases import CaseRecord, CaseState
 from domain.information import information_task
+from domain.json import Resource
 from domain.messages import RequestInformationInput, TaskOpened
 from domain.pas.response import claim_response, communication_request, pended
 
 
 @step(RequestInformationInput)
 async def request_information(work: Work[RequestInformationInput]) -> TaskOpened:
-    """Keyed by the case and the round."""
+    """Keyed by the case and the round: a Task that was sent already, or answered since, is left as it is."""
     data, at = work.data, work.envelope.at
     record = await read_record(work)
-    claim = await work.unit.read(record.claim)
     due = at + timedelta(hours=data.policy.information_hours)
     missing = [(m.sequence, m.code) for m in data.missing]
     task = information_task(record, data.round, missing, asked=at, due=due, url=work.to.settings.fhir_base)
+    reference = f"Task/{task['id']}"
+    existing, claim = await work.unit.read_many([reference, record.claim])
+    if existing is not None:
+        return TaskOpened(task=reference, due=fhir.parse_instant(existing["restriction"]["period"]["end"]))
+    await _ask(work, record, claim or {}, task)
+    return TaskOpened(task=reference, due=due)
+
+
+async def _ask(work: Work[RequestInformationInput], record: CaseRecord, claim: Resource, task: Resource) -> None:
+    data, at = work.data, work.envelope.at
     requests = [communication_request(work.case, data.round, m.sequence, m.code, claim) for m in data.missing]
     items = pended(claim, record.tracking_number)
     response = claim_response(record.subject, claim, items, created=at, requests=requests)
-    for resource in (task, *requests, response):
+    work.unit.create(task)
+    for resource in (*requests, response):
         work.unit.update(resource)
     await change_record(work, state=unless_deemed(record, CaseState.INFORMATION_REQUESTED))
-    return TaskOpened(task=f"Task/{task['id']}", due=due)

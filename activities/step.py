@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from adapters.connections import Connections, connections
 from adapters.fhir.unit import UnitOfWork
 from domain.envelope import Answer, Envelope, Failure, Message, failure
-from domain.errors import Defect, Unavailable, WorkflowError
+from domain.errors import Conflict, Defect, Unavailable, WorkflowError
 
 LOG: Final = logging.getLogger("workflow.activities")
 TRACER: Final = trace.get_tracer("workflow.activities")
@@ -80,7 +80,13 @@ async def _perform(work: Work[D], verb: Verb[D]) -> dict[str, Any]:
 
 
 def _failure(error: Exception, name: str) -> Failure:
-    """What may enter history: a code. The log gets type and frames of what was not expected, never a value."""
+    """What may enter history: a code. The log gets type and frames of what was not expected, never a value.
+
+    A conflict is tried again like a system that was away: somebody wrote meanwhile, a door or an earlier run of this
+    step whose answer was lost, and the next run sees it.
+    """
+    if isinstance(error, Conflict):
+        return failure(Unavailable(error.code))
     if isinstance(error, WorkflowError):
         if not isinstance(error, Unavailable):
             _log(error, name, error.code)

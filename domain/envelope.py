@@ -37,7 +37,7 @@ class CaseRef(Message):
 
 
 class StepRef(Message):
-    """The BPMN element that calls, and the how-manieth call of the case this is (1-based)."""
+    """The BPMN element that calls, and the number of this call in its case (1-based); a retry has that of the first try."""
 
     id: str
     n: int

@@ -40,6 +40,7 @@ class Case:
     """References read by steps that did not write: the next writing step audits them."""
     timeline: list[TimelineEntry] = field(default_factory=list)
     calls: int = 0
+    """Tries of activities so far."""
 
     @classmethod
     def begin(cls, context: DurableOrchestrationContext, workflow: str) -> Case:
@@ -86,8 +87,9 @@ class Case:
             status["detail"] = detail
         self.context.set_custom_status(status)
 
-    def envelope(self, step: str, data: Message | None) -> dict[str, Any]:
-        """The envelope of the next call. Without ``data`` the activity gets the record's reference alone."""
+    def envelope(self, step: str, data: Message | None, number: int | None = None) -> dict[str, Any]:
+        """The envelope of the next try. Without ``data`` the activity gets the record's reference alone. ``number``:
+        that of the first try of this call; its AuditEvent is one, however often it is tried."""
         self.calls += 1
         payload = data.model_dump(mode="json", exclude_none=True) if data else {}
         envelope = Envelope(
@@ -99,7 +101,7 @@ class Case:
                 line_of_business=self.line_of_business,
                 rules=self.rules,
             ),
-            step=StepRef(id=step, n=self.calls),
+            step=StepRef(id=step, n=number or self.calls),
             at=self.now,
             due=self.due,
             task=self.task,

@@ -38,11 +38,11 @@ class Received:
 
 def call(case: Case, step: str, answer: type[M], data: Message | None = None) -> Generator[Any, Any, M]:
     """Run the activity of ``step`` until it answers. A defect is raised and fails the instance."""
-    failures = 0
+    failures, number = 0, case.calls + 1
     while True:
         case.show(step)
         try:
-            return (yield from attempt(case, step, answer, data))
+            return (yield from attempt(case, step, answer, data, number))
         except Unavailable as error:
             if failures == len(BACKOFF):
                 yield from park(case, step, error.code)
@@ -52,10 +52,12 @@ def call(case: Case, step: str, answer: type[M], data: Message | None = None) ->
                 failures += 1
 
 
-def attempt(case: Case, step: str, answer: type[M], data: Message | None = None) -> Generator[Any, Any, M]:
-    """One try. Raises ``Unavailable`` or ``Defect``, as the activity named it."""
+def attempt(
+    case: Case, step: str, answer: type[M], data: Message | None = None, number: int | None = None
+) -> Generator[Any, Any, M]:
+    """One try. Raises ``Unavailable`` or ``Defect``, as the activity named it. ``number``: that of the first try."""
     try:
-        raw = yield case.context.call_activity(step.replace("-", "_"), case.envelope(step, data))
+        raw = yield case.context.call_activity(step.replace("-", "_"), case.envelope(step, data, number))
     except Exception as error:  # the SDK raises a bare Exception whose text is the activity's message
         raise parse_failure(str(error)) from None
     result = Answer.model_validate(raw)
@@ -64,7 +66,7 @@ def attempt(case: Case, step: str, answer: type[M], data: Message | None = None)
 
 
 def park(case: Case, step: str, code: str) -> Generator[Any, Any, None]:
-    """Hold the case until an operator resumes it. The event's name counts the calls: no resume is taken twice."""
+    """Hold the case until an operator resumes it. The event's name counts the tries: no resume is taken twice."""
     event = f"resumed:{step}:{case.calls}"
     yield from watch(case, step, [event], waiting_for="operator", detail=f"{code} {event}")
 
