@@ -191,7 +191,7 @@ async def world(
     clock = VirtualClock(start)
     fhir, notifier = MemoryFhir(now=clock.now), MemoryNotifier()
     await seed(fhir)
-    values = Settings(**{"answer_seconds": 5.0, **settings})
+    values = Settings(**{"answer_seconds": 1.0, **settings})
     judges = rules()
     given = Connections(fhir=fhir, rules=judges, notifier=notifier, settings=values, now=clock.now)
     app = _app()
