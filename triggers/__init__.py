@@ -1,5 +1,7 @@
 """What starts or steers work. Thin: authenticate, validate, start or raise or query, respond."""
 
-from triggers import appeal, attach, cases, health, inquire, submit, sweep, tasks
+from triggers import appeal, attach, cases, health, inquire, review_page, submit, sweep, tasks
 
-BLUEPRINTS = tuple(module.blueprint for module in (submit, inquire, attach, appeal, tasks, cases, health, sweep))
+BLUEPRINTS = tuple(
+    module.blueprint for module in (submit, inquire, attach, appeal, tasks, review_page, cases, health, sweep)
+)

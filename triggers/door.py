@@ -9,22 +9,25 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
+from urllib.parse import parse_qs, urlsplit
 
 import azure.durable_functions as df
 import azure.functions as func
 
 from adapters.connections import Connections, connections
-from domain.errors import Defect, TooLarge, Unauthenticated, WorkflowError
+from domain.errors import Defect, Forbidden, Malformed, Problem, TooLarge, Unauthenticated, WorkflowError
 from domain.json import Json
 from domain.operation_outcome import operation_outcome
 from domain.principal import Principal, Role, principal
 from domain.problem_json import problem
+from triggers import pages
 from triggers.instances import Instances
 
 LOG: Final = logging.getLogger("workflow.triggers")
 FHIR_JSON: Final = "application/fhir+json"
 ANONYMOUS: Final = func.AuthLevel.ANONYMOUS
 WITH_KEY: Final = func.AuthLevel.FUNCTION
+_MOST_FIELDS: Final = 500
 
 
 class Dialect(Enum):
@@ -52,6 +55,17 @@ class Call:
             raise TooLarge("body", f"send at most {self.to.settings.max_body_bytes} bytes")
         return body
 
+    @property
+    def form(self) -> dict[str, list[str]]:
+        """The fields of a form, those left empty too. Raises ``Malformed('not-a-form')``."""
+        try:
+            text = self.body.decode("ascii")
+            return parse_qs(text, keep_blank_values=True, max_num_fields=_MOST_FIELDS, errors="strict")
+        except ValueError:
+            raise Malformed(
+                [Problem(path="", text="The body is not a form.", code="structure")], "not-a-form"
+            ) from None
+
     def part(self, name: str) -> str:
         """A route parameter."""
         return str(self.request.route_params[name])
@@ -77,9 +91,11 @@ def door(
                 who = principal(req.headers)
                 who.require(*roles)
                 to = connections()
+                if dialect is Dialect.PAGE and method == "POST":
+                    _check_own_page(req, str(to.settings.public_url))
                 return await handler(Call(req, who, to, Instances(client)))
             except Unauthenticated as error:
-                return _sign_in(req) if dialect is Dialect.PAGE else _failed(error, dialect)
+                return _sign_in(req) if dialect is Dialect.PAGE and method == "GET" else _failed(error, dialect)
             except WorkflowError as error:
                 return _failed(error, dialect)
             except Exception as error:
@@ -110,6 +126,8 @@ def _respond(body: Json, status: int, kind: str, headers: Mapping[str, str] | No
 
 
 def _failed(error: WorkflowError, dialect: Dialect) -> func.HttpResponse:
+    if dialect is Dialect.PAGE:
+        return pages.error_page(error)
     headers = {"Retry-After": "10"} if error.status == 503 else None
     if dialect is Dialect.FHIR:
         return _respond(operation_outcome(error), error.status, FHIR_JSON, headers)
@@ -126,3 +144,17 @@ def _defect(error: Exception, name: str) -> Defect:
 def _sign_in(request: func.HttpRequest) -> func.HttpResponse:
     path = "/" + request.url.split("://", 1)[-1].partition("/")[2].split("?", 1)[0]
     return func.HttpResponse(status_code=302, headers={"Location": f"/.auth/login/dev?post_login_redirect_uri={path}"})
+
+
+def _check_own_page(request: func.HttpRequest, public_url: str) -> None:
+    """Only our own pages may send our forms: another site would use the cookie of whoever is signed in. Browsers say
+    where a form comes from in ``Sec-Fetch-Site``, and older ones in ``Origin``; a request with neither is refused."""
+    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
+    ours = {_origin(public_url), _origin(request.url)}
+    if not (site == "same-origin" if site else origin in ours):
+        raise Forbidden("cross-site", "forms are taken from the pages of this site only")
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"

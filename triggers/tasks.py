@@ -47,14 +47,14 @@ async def list_tasks(call: Call) -> func.HttpResponse:
 @door(blueprint, "tasks/{id}", "GET", roles=READERS)
 async def read_task(call: Call) -> func.HttpResponse:
     """One review, with the criteria that it is about."""
-    async with _work(call, call.part("id"), audit_reads=True) as work:
-        return answer(shown(await _task(call, work)))
+    async with review_work(call, call.part("id"), audit_reads=True) as work:
+        return answer(shown(await read_review(work, call.part("id"))))
 
 
 @door(blueprint, "tasks/{id}/claim", "POST", roles=REVIEWERS)
 async def claim_task(call: Call) -> func.HttpResponse:
     """The review is taken by whoever calls."""
-    return await _own(call, call.who.id, claim=True)
+    return answer(await give(call, call.part("id"), call.who.id, claim=True))
 
 
 @door(blueprint, "tasks/{id}/assign", "POST", roles=(Role.MEDICAL_DIRECTOR, Role.OPERATOR))
@@ -64,7 +64,7 @@ async def assign_task(call: Call) -> func.HttpResponse:
         to = Assignment.model_validate_json(call.body).to
     except ValidationError:
         raise Malformed([Problem(path="/to", text='Name who shall review: {"to": "<principal id>"}.')]) from None
-    return await _own(call, to, claim=False)
+    return answer(await give(call, call.part("id"), to, claim=False))
 
 
 @door(blueprint, "tasks/{id}/decision", "POST", roles=REVIEWERS)
@@ -75,17 +75,22 @@ async def decide_task(call: Call) -> func.HttpResponse:
 
 async def find_tasks(call: Call, asked: Listing) -> dict[str, Any]:
     """A page of reviews."""
+    return await asked.page(call.to.fhir, "Task", review_query(asked), shown)
+
+
+def review_query(asked: Listing) -> dict[str, str | list[str]]:
+    """The search for the reviews that ``asked`` is about."""
     query: dict[str, str | list[str]] = {"code": REVIEWS, "status": asked.filters.get("status", OPEN)}
     if "queue" in asked.filters:
         query["performer"] = f"{review.QUEUE}|{asked.filters['queue']}"
-    return await asked.page(call.to.fhir, "Task", query, shown)
+    return query
 
 
 async def decide(call: Call, task_id: str, body: Json) -> dict[str, Any]:
     """Write the decision to FHIR, then tell the instance. Returns the task as shown."""
     decision = parse_decision(body)
-    work = _work(call, task_id)
-    task = await _task(call, work, task_id)
+    work = review_work(call, task_id)
+    task = await read_review(work, task_id)
     claim = await work.read(str(fhir.reference(task["focus"])))
     after = review.decided(task, claim, decision, call.who, call.to.now())
     stored = await _write(work, task, after)
@@ -115,20 +120,22 @@ def shown(task: Resource) -> dict[str, Any]:
     }
 
 
-async def _own(call: Call, who: str, *, claim: bool) -> func.HttpResponse:
-    work = _work(call, call.part("id"))
-    task = await _task(call, work)
+async def give(call: Call, task_id: str, who: str, *, claim: bool) -> dict[str, Any]:
+    """The review belongs to ``who`` from now on: the caller claims it, or assigns it. Returns the task as shown."""
+    work = review_work(call, task_id)
+    task = await read_review(work, task_id)
     after = review.claimed(task, call.who) if claim else review.assigned(task, who)
     stored = await _write(work, task, after)
     queue = fhir.code((task.get("performerType") or [{}])[0], review.QUEUE) or "clinical-review"
     await call.instances.signal(REVIEW_LOAD, queue, "assigned", {"task": task["id"], "reviewer": who})
-    return answer(shown(stored))
+    return shown(stored)
 
 
-async def _task(call: Call, work: UnitOfWork, task_id: str | None = None) -> Resource:
-    task = await work.read(f"Task/{task_id or call.part('id')}")
-    kind = fhir.code(task.get("code"), TASK_CODE)
-    if kind not in (TaskCode.CLINICAL_REVIEW, TaskCode.APPEAL_REVIEW):
+async def read_review(work: UnitOfWork, task_id: str) -> Resource:
+    """The Task of a review. Raises ``NotFound`` for another kind of Task."""
+    (task,) = await work.read_many([f"Task/{task_id}"])
+    kind = fhir.code((task or {}).get("code"), TASK_CODE)
+    if task is None or kind not in (TaskCode.CLINICAL_REVIEW, TaskCode.APPEAL_REVIEW):
         raise NotFound("task", "there is no review of this id")
     return task
 
@@ -142,7 +149,8 @@ async def _write(work: UnitOfWork, before: Resource, after: Resource) -> Resourc
     return stored
 
 
-def _work(call: Call, task: str, *, audit_reads: bool = False) -> UnitOfWork:
+def review_work(call: Call, task: str, *, audit_reads: bool = False) -> UnitOfWork:
+    """What the caller reads and writes of a review."""
     role = Role.MEDICAL_DIRECTOR if Role.MEDICAL_DIRECTOR in call.who.roles else next(iter(sorted(call.who.roles)))
     return unit(
         call.to.fhir,
