@@ -94,30 +94,37 @@ async def serve(
     routes = build_routes(app, environ)
     listener = _listen(options)
     binding = ClientBinding(
-        origin=f"http://{options.address}:{listener.getsockname()[1]}",
+        origin=_origin(options.address, listener.getsockname()[1]),
         rpc_path=f"/runtime/rpc/{secrets.token_urlsafe(24)}/",
         hub=app.host_json.durable.hub_name,
         system_key=options.keys.system,
     )
     invoker.client = binding.text()
     web_app = web.Application(client_max_size=options.max_body, middlewares=[_failures])
-    web_app.add_routes(
-        Admin(app, hub, options.keys, timers, timers.clock).routes(own_readiness=not routes.has("/health/ready"))
-    )
+    web_app.add_routes(Admin(app, hub, options.keys, timers, timers.clock).routes(routes.has))
     _add_management(web_app, hub, binding, options.keys)
     sign_in = SignIn(options.identities)
     web_app.add_routes(sign_in.routes())
     triggers = HttpTriggers(routes, options.keys, invoker)
     web_app.router.add_route("*", "/{path:.*}", _functions(triggers, sign_in))
+    web_app.on_response_prepare.append(_no_server_name)
     runner = web.AppRunner(web_app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
     await runner.setup()
     await web.SockSite(runner, listener).start()
     return Server(runner, triggers, binding, options.keys)
 
 
+def _origin(address: str, port: int) -> str:
+    """Where functions and verbs of this machine reach the host: a wildcard address is reached over loopback."""
+    if address in ("", "0.0.0.0", "::"):  # noqa: S104 (compared, not bound)
+        address = "127.0.0.1"
+    return f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
+
+
 def _listen(options: ServerOptions) -> socket.socket:
     try:
-        return socket.create_server((options.address, options.port), backlog=1024)
+        family = socket.AF_INET6 if ":" in options.address else socket.AF_INET
+        return socket.create_server((options.address, options.port), family=family, backlog=1024)
     except OSError as error:
         raise StartupError(
             f"Port {options.port} of {options.address} cannot be opened ({error.strerror}): "
@@ -149,6 +156,10 @@ def _guarded(handler: Handler, allowed: Callable[[web.Request], bool]) -> Handle
         return await handler(request) if allowed(request) else web.Response(status=401)
 
     return handle
+
+
+async def _no_server_name(_: web.Request, response: web.StreamResponse) -> None:
+    response.headers["Server"] = "Functions"
 
 
 @web.middleware

@@ -17,23 +17,40 @@ if TYPE_CHECKING:
 DATA = Path(".data/host")
 
 
+VERBS = {
+    "start": "serve an app until stopped",
+    "instances": "list instances and why each waits",
+    "history": "the events of an instance, without values",
+    "events": "the external events that an instance waits for, or raise one",
+    "terminate": "end an instance",
+    "purge": "forget ended instances",
+    "export": "write the recording of an instance, to replay in tests",
+    "advance": "move the clock of a host started with --clock virtual",
+}
+_ABOUT = "Runs a Functions Python v2 app on this machine. Verbs (each has --help):\n\n" + "\n".join(
+    f"  {name:<11}{text}" for name, text in VERBS.items()
+)
+
+
 def parser() -> argparse.ArgumentParser:
     """All verbs with their options."""
-    top = argparse.ArgumentParser("python -m host", description="Runs a Functions Python v2 app on this machine.")
-    verbs = top.add_subparsers(dest="verb", metavar="VERB")
-    _add_start(verbs.add_parser("start", help="serve an app until stopped"))
-    _add_instances(_verb(verbs, "instances", "list instances and why each waits"))
-    _verb(verbs, "history", "the events of an instance, without values").add_argument("id")
-    _add_events(_verb(verbs, "events", "the external events that an instance waits for, or raise one"))
-    _add_terminate(_verb(verbs, "terminate", "end an instance"))
-    _add_purge(_verb(verbs, "purge", "forget ended instances"))
-    _add_export(_verb(verbs, "export", "write the recording of an instance, to replay in tests"))
-    _add_advance(_verb(verbs, "advance", "move the clock of a host started with --clock virtual"))
+    top = argparse.ArgumentParser(
+        "python -m host", description=_ABOUT, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    verbs = top.add_subparsers(dest="verb", metavar="VERB", help=argparse.SUPPRESS)
+    _add_start(verbs.add_parser("start", description=VERBS["start"]))
+    _add_instances(_verb(verbs, "instances"))
+    _verb(verbs, "history").add_argument("id")
+    _add_events(_verb(verbs, "events"))
+    _add_terminate(_verb(verbs, "terminate"))
+    _add_purge(_verb(verbs, "purge"))
+    _add_export(_verb(verbs, "export"))
+    _add_advance(_verb(verbs, "advance"))
     return top
 
 
-def _verb(verbs: Verbs, name: str, text: str) -> argparse.ArgumentParser:
-    verb = verbs.add_parser(name, help=text, description=text)
+def _verb(verbs: Verbs, name: str) -> argparse.ArgumentParser:
+    verb = verbs.add_parser(name, description=VERBS[name])
     verb.set_defaults(run=f"host.cli.manage:{name}")
     verb.add_argument("--data", type=Path, default=DATA, help=f"directory of the running host (default: {DATA})")
     return verb

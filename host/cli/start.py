@@ -41,7 +41,20 @@ class _Host:
     timers: TimerRunner
     invoker: AppInvoker
     telemetry: Telemetry
-    data: Path
+
+
+class KeptClock(VirtualClock):
+    """A virtual clock that goes on where the last host of its directory left it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        reached = read_private_json(path).get("now")
+        super().__init__(*([datetime.fromisoformat(reached)] if reached else []))
+
+    async def advance_to(self, when: datetime) -> None:
+        """Move time, and remember it."""
+        await super().advance_to(when)
+        write_private_json(self._path, {"now": self.now().isoformat()})
 
 
 def run(options: argparse.Namespace) -> int:
@@ -83,10 +96,18 @@ async def _serve(
         timers.start()
         _announce(app, server)
         await asyncio.wait({working, asyncio.create_task(stopping.wait())}, return_when=asyncio.FIRST_COMPLETED)
-        await _stop(_Host(server, hub, timers, invoker, spans, data))
+        failed = working.done()
+        _hurry_on_second_signal()
+        await _stop(_Host(server, hub, timers, invoker, spans))
     finally:
         working.cancel()
-    return 0
+    return 1 if failed else 0
+
+
+def _hurry_on_second_signal() -> None:
+    """Whoever signals again does not want to wait: what was acknowledged is stored already."""
+    for each in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(each, os._exit, 130)
 
 
 async def _ready(hub: TaskHub, working: asyncio.Task[None]) -> None:
@@ -99,11 +120,7 @@ async def _ready(hub: TaskHub, working: asyncio.Task[None]) -> None:
 
 
 def _clock(options: argparse.Namespace, data: Path) -> Clock:
-    """A virtual clock goes on where the last host of this directory left it."""
-    if options.clock == "system":
-        return SystemClock()
-    reached = read_private_json(data / CLOCK).get("now")
-    return VirtualClock(datetime.fromisoformat(reached)) if reached else VirtualClock()
+    return KeptClock(data / CLOCK) if options.clock == "virtual" else SystemClock()
 
 
 def _invoker(options: argparse.Namespace, app: AppIndex, spans: Telemetry) -> AppInvoker:
@@ -145,8 +162,6 @@ async def _stop(host: _Host) -> None:
     await host.server.drain()
     await host.timers.stop()
     await host.hub.stop()
-    if isinstance(host.timers.clock, VirtualClock):
-        write_private_json(host.data / CLOCK, {"now": host.timers.clock.now().isoformat()})
     await host.server.close()
     await host.invoker.close()
     host.telemetry.shutdown()

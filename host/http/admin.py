@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
@@ -29,10 +30,10 @@ class Admin:
         self._keys = keys
         self._timers = timers
 
-    def routes(self, own_readiness: bool) -> list[web.RouteDef]:
-        """``/health/ready`` is ours only if the app has none."""
-        routes = [
-            web.get("/health/live", self.live),
+    def routes(self, app_has: Callable[[str], bool]) -> list[web.RouteDef]:
+        """The routes; those of ``/health`` are ours only where the app has none."""
+        health = [web.get("/health/live", self.live), web.get("/health/ready", self.ready)]
+        return [route for route in health if not app_has(route.path)] + [
             web.get("/admin/host/status", self.status),
             web.get("/admin/host/ping", self.live),
             web.get("/admin/instances", self.instances),
@@ -42,7 +43,6 @@ class Admin:
             web.post("/admin/clock/advance", self.advance),
             web.post("/admin/functions/{name}", self.run_function),
         ]
-        return [*routes, web.get("/health/ready", self.ready)] if own_readiness else routes
 
     async def live(self, _: web.Request) -> web.Response:
         """The process answers."""

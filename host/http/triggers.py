@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -22,6 +23,8 @@ from host.settings import StartupError, resolve
 log = logging.getLogger("host.http")
 
 ALL_METHODS = frozenset({"GET", "POST", "DELETE", "HEAD", "PATCH", "PUT", "OPTIONS"})
+RESERVED = frozenset({"admin", "runtime", ".auth"})
+"""First segments that no function may take (the first two are Azure's rule)."""
 _OURS = frozenset({"content-length", "transfer-encoding", "connection"})
 """Headers that the server itself sets."""
 
@@ -44,15 +47,25 @@ def build_routes(app: AppIndex, environ: Mapping[str, str]) -> RouteTable[Target
         StartupError: A route template is malformed, or two functions claim one route and method.
     """
     routes = [_route(function, app.host_json.route_prefix, environ) for function in app.of(Kind.HTTP)]
+    _check(routes)
+    return RouteTable(routes)
+
+
+def _check(routes: Sequence[Route[Target]]) -> None:
     seen: dict[tuple[str, str], str] = {}
     for route in routes:
+        text, name = route.template.text, route.target.function.name
+        if text.lower().split("/")[0] in RESERVED:
+            raise StartupError(f"The route /{text} of {name} belongs to the host: choose another.")
         for method in route.methods or ALL_METHODS:
-            other = seen.setdefault((route.template.text.lower(), method), route.target.function.name)
-            if other != route.target.function.name:
-                raise StartupError(
-                    f"{other} and {route.target.function.name} both answer {method} /{route.template.text}."
-                )
-    return RouteTable(routes)
+            other = seen.setdefault((_shape(text), method), name)
+            if other != name:
+                raise StartupError(f"{other} and {name} both answer {method} /{text}.")
+
+
+def _shape(template: str) -> str:
+    """A template without the names of its parameters."""
+    return re.sub(r"(\{\*{0,2})[^}:=?]+", r"\1", template.lower())
 
 
 def _route(function: Function, prefix: str, environ: Mapping[str, str]) -> Route[Target]:

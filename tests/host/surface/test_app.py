@@ -153,6 +153,8 @@ def test_missing_script(tmp_path: Path) -> None:
     ("source", "message"),
     [
         ("@app.route('{a:what}')\ndef f(req: func.HttpRequest) -> str: ...", "unknown constraint 'what'"),
+        ("@app.route('a/{x}')\ndef f(req: func.HttpRequest) -> str: ...\n"
+         "@app.route('a/{y}')\ndef g(req: func.HttpRequest) -> str: ...", "f and g both answer"),
         ("@app.route('x/%NONE%')\ndef f(req: func.HttpRequest) -> str: ...", "app setting NONE"),
         ("@app.route('x')\ndef f(req: func.HttpRequest) -> str: ...\n"
          "@app.route('X', methods=['GET'])\ndef g(req: func.HttpRequest) -> str: ...",
@@ -162,3 +164,12 @@ def test_missing_script(tmp_path: Path) -> None:
 def test_malformed_routes_stop_the_start(tmp_path: Path, source: str, message: str) -> None:
     with pytest.raises(StartupError, match=message):
         build_routes(load(tmp_path, source), {})
+
+
+def test_routes_of_the_host_are_taken(tmp_path: Path) -> None:
+    index = load(tmp_path, "@app.route('admin/x')\ndef f(req: func.HttpRequest) -> str: ...")
+    assert build_routes(index, {}).has("/api/admin/x")
+    (tmp_path / "host.json").write_text('{"version": "2.0", "extensions": {"http": {"routePrefix": ""}}}')
+    index = load_app(tmp_path, {"PYTHON_SCRIPT_FILE_NAME": "loaded_app.py"})
+    with pytest.raises(StartupError, match="The route /admin/x of f belongs to the host"):
+        build_routes(index, {})

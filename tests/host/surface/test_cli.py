@@ -43,7 +43,7 @@ class Process:
         ]
         environ = os.environ | {"TICK": "0 0 0 1 1 *", "PYTHONUNBUFFERED": "1"}
         self.process = subprocess.Popen(
-            command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            [*command, *options], cwd=ROOT, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
         self.data = data
         self.output = ""
