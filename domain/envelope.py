@@ -37,7 +37,7 @@ class CaseRef(Message):
 
 
 class StepRef(Message):
-    """The BPMN element that calls, and the number of this call in its case (1-based); a retry has that of the first try."""
+    """The BPMN element that calls, and the number of this call in its case (1-based). A retry has its first try's."""
 
     id: str
     n: int

@@ -13,6 +13,7 @@ from adapters.fhir.base import Entry, Page
 from adapters.fhir.bundles import batch_of_reads, included, matches, stored, transaction_bundle
 from adapters.fhir.pages import PageTokens
 from adapters.fhir.references import is_literal, parse
+from adapters.outage import Outage
 from adapters.tracing import client_span
 from domain.errors import Conflict, Defect, NotFound, Unavailable, WorkflowError
 from domain.json import Resource
@@ -48,6 +49,7 @@ class HttpFhir:
             "Prefer": "return=representation",
         }
         self._client = httpx.AsyncClient(timeout=timeout, headers=headers, transport=transport, trust_env=False)
+        self._outage = Outage("The FHIR server", "Cases wait and are tried again; new requests are answered with 503.")
 
     async def read(self, reference: str) -> Resource:
         """See ``Fhir.read``."""
@@ -99,7 +101,8 @@ class HttpFhir:
         """See ``Fhir.ready``."""
         response = await self._call("GET", "metadata")
         if response.status_code != 200:
-            raise Unavailable("fhir", f"GET metadata was answered with HTTP {response.status_code}")
+            text = f"GET metadata was answered with HTTP {response.status_code}"
+            raise self._outage.failed(Unavailable("fhir", text))
 
     async def aclose(self) -> None:
         """See ``Fhir.aclose``."""
@@ -130,18 +133,22 @@ class HttpFhir:
         separator = "/" if path and not path.startswith("?") else ""
         try:
             with client_span("fhir", f"{method} {path.partition('?')[0].partition('/')[0] or 'Bundle'}"):
-                return await self._client.request(
+                response = await self._client.request(
                     method, f"{self._base}{separator}{path}", headers=headers, follow_redirects=False, **arguments
                 )
         except httpx.TransportError as error:
-            raise Unavailable("fhir", f"the FHIR server does not answer ({type(error).__name__})") from None
+            text = f"the FHIR server does not answer ({type(error).__name__})"
+            raise self._outage.failed(Unavailable("fhir", text)) from None
+        if not _is_passing(response.status_code):
+            self._outage.answered()
+        return response
 
     def _checked(self, response: httpx.Response, what: str) -> httpx.Response:
         status = response.status_code
         if response.is_success:
             return response
         if _is_passing(status):
-            raise Unavailable("fhir", f"{what} was answered with HTTP {status}")
+            raise self._outage.failed(Unavailable("fhir", f"{what} was answered with HTTP {status}"))
         if status in _GONE:
             raise NotFound("resource", f"{what}: no such resource")
         if status in (409, 412):

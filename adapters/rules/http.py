@@ -8,6 +8,7 @@ from http import HTTPStatus
 import httpx
 from pydantic import ValidationError
 
+from adapters.outage import Outage
 from adapters.rules.base import Evaluation, FiredRule
 from adapters.tracing import client_span
 from domain.errors import Defect, NotFound, Unavailable, WorkflowError
@@ -27,6 +28,7 @@ class HttpRules:
         self._client = httpx.AsyncClient(
             base_url=base_url, timeout=httpx.Timeout(timeout), limits=_LIMITS, transport=transport, trust_env=False
         )
+        self._outage = Outage("The rules service", "Cases wait and are tried again; requests are still taken in.")
 
     async def current(self) -> dict[str, str]:
         """The version of each ruleset that new cases take."""
@@ -56,6 +58,14 @@ class HttpRules:
         await self._client.aclose()
 
     async def _send(self, method: str, path: str, body: Mapping[str, Json] | None = None) -> Json:
+        try:
+            answer = await self._ask(method, path, body)
+        except Unavailable as error:
+            raise self._outage.failed(error) from None
+        self._outage.answered()
+        return answer
+
+    async def _ask(self, method: str, path: str, body: Mapping[str, Json] | None) -> Json:
         try:
             with client_span("rules", path.removeprefix("/v1/")):
                 response = await self._client.request(method, path, json=body)
