@@ -9,7 +9,6 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from host import codec_v1 as codec
 from host.clock import Clock
 from host.engine import Engine
 from host.entities import entity_id
@@ -39,6 +38,7 @@ from host.rewind import rewind
 from host.starts import new_start
 from host.store import Store
 from host.store.base import Message, Start
+from host.wire_v1 import wire
 
 log = logging.getLogger(__name__)
 FORBIDDEN = frozenset("/\\#?")
@@ -147,7 +147,7 @@ class TaskHub:
 
     async def history(self, instance_id: str) -> list[dict[str, Any]]:
         """Wire events (PascalCase) of the current execution; [] for an unknown instance."""
-        return [codec.wire(event) for event in await self._store.history(instance_id)]
+        return [wire(event) for event in await self._store.history(instance_id)]
 
     async def purge(self, instance_id: str) -> int:
         """Forget an ended instance: 1, or 0 if unknown. Raises NotFinished."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 Kind = Literal["orchestrator", "activity", "entity"]
@@ -16,7 +16,7 @@ class Invocation:
     kind: Kind
     name: str
     """Trigger name as the app declared it."""
-    body: str
+    body: str = field(repr=False)
     """JSON text: the 1.x orchestration context, the 1.x entity batch, or the activity's input."""
     instance_id: str
     invocation_id: str

@@ -70,9 +70,9 @@ class Event:
     """Number of the task that ended (5, 6, 8, 9, 11)."""
     name: str | None = None
     version: str | None = None
-    text: str | None = None
+    text: str | None = field(default=None, repr=False)
     """Input (0, 4, 7, 14, 15), result (5, 8, 1) or reason (6, 9, 3, 19, 20)."""
-    details: str | None = None
+    details: str | None = field(default=None, repr=False)
     due: datetime | None = None
     instance: str | None = None
     """Own id (0), child (7), target entity (14)."""

@@ -16,9 +16,11 @@ import azure.durable_functions as df
 
 from host import codec_v1 as codec
 from host.actions import AskEntity, CallActivity, CallChild, CreateTimer, Leaf
+from host.determinism import described, matches, named_leaf
 from host.invocation import FunctionFailed
 from host.model import Event, EventKind, InstanceStatus, Status
-from host.replay import CREATED, described, matches, named_leaf, replay
+from host.replay import CREATED, replay
+from host.wire_v1 import unwire
 
 FORMAT = 1
 ENDINGS = frozenset({EventKind.EXECUTION_COMPLETED, EventKind.CONTINUED_AS_NEW, EventKind.EXECUTION_TERMINATED})
@@ -56,7 +58,7 @@ def divergences(recorded: Mapping[str, Any], orchestrator: Callable[..., Any]) -
     """
     if recorded.get("format") != FORMAT:
         raise ValueError(f"The recording has format {recorded.get('format')}; this host reads {FORMAT}.")
-    events = [codec.unwire(event) for event in recorded["history"]]
+    events = [unwire(event) for event in recorded["history"]]
     handle = df.Orchestrator.create(orchestrator)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the SDK warns of events that came before their wait

@@ -11,13 +11,14 @@ from datetime import datetime
 from host import codec_v1 as codec
 from host.actions import HTTP_ACTIVITY, AskEntity, CallActivity, CallChild, Decision, Leaf
 from host.clock import Clock
+from host.determinism import contradictions
 from host.draft import Draft
 from host.errors import UnknownFunction
 from host.intake import Finished, Intake, deliverable, gather
 from host.invocation import FunctionFailed, Invocation, Invoker, Kind
 from host.model import EventKind, InstanceStatus
 from host.options import HubOptions
-from host.replay import CREATED, Position, contradictions, replay
+from host.replay import CREATED, Position, replay
 from host.store.base import Activity, Loaded, Store, Timer, Turn
 from host.versions import mismatch
 

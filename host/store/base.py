@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -38,7 +38,7 @@ class Activity:
 
     key: ActivityKey
     name: str
-    input: str | None
+    input: str | None = field(repr=False)
     traceparent: str | None = None
 
 

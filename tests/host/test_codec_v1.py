@@ -13,6 +13,7 @@ from host.actions import AllOf, AnyOf, AskEntity, CallActivity, CallChild, Creat
 from host.invocation import FunctionFailed
 from host.model import Event, EventKind, Parent, Status
 from host.starts import new_start
+from host.wire_v1 import unwire, wire
 
 NOW = datetime(2026, 1, 5, 9, 0, 0, 120, tzinfo=UTC)
 
@@ -109,7 +110,7 @@ EVENTS = [
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.kind.name)
 def test_wire_events_are_read_back(event: Event) -> None:
-    assert codec.unwire(json.loads(json.dumps(codec.wire(event)))) == event
+    assert unwire(json.loads(json.dumps(wire(event)))) == event
 
 
 def test_the_input_of_an_entity_operation_is_text_in_a_string() -> None:

@@ -18,8 +18,9 @@ from host.actions import (
     Retry,
     WaitEvent,
 )
+from host.determinism import contradictions
 from host.model import Event, EventKind
-from host.replay import Position, contradictions, replay
+from host.replay import Position, replay
 
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 STARTED = (
