@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.rules.service import RULESETS, Service, next_version, problems, publish, running
+from stack.build import built
+from stack.java import find_jdk
+from tests.rules.service import ROOT, RULESETS, Service, next_version, problems, publish, running
 
 pytestmark = pytest.mark.integration
 
@@ -230,6 +233,12 @@ def test_a_body_that_is_no_json_and_a_ruleset_that_is_not_there(service: Service
     assert httpx.post(f"{url}/7.0.0/evaluate", json={}).status_code == 404
     assert httpx.put(f"{url}/7.0.0").status_code == 404
     assert httpx.put(f"{url}/..%2F..%2Fdetermination").status_code in (400, 404)
+    assert httpx.get(f"{service.url}/v2/rulesets").status_code == 404
+
+
+def test_a_body_over_the_limit_is_refused(service: Service) -> None:
+    response = service.post("eligibility", "1.0.0", {"facts": {"Request": {"receivedOn": "x" * 8_000_001}}})
+    assert response.status_code == 413
 
 
 def test_a_batch_is_judged_one_by_one(service: Service) -> None:
@@ -251,6 +260,16 @@ def test_concurrent_answers_do_not_mix(service: Service) -> None:
     with ThreadPoolExecutor(8) as pool:
         rows = list(pool.map(ask, asked))
     assert rows == ["DET-05" if inputs["unmet"] else "DET-08" for inputs in asked]
+
+
+def test_a_taken_port_and_a_missing_folder_are_told_in_one_sentence(service: Service, folder: Path) -> None:
+    jar = built("rules", "rules service", ROOT / "rules" / "service")
+    port = service.url.rsplit(":", 1)[1]
+    for settings in ([f"-Dport={port}", f"-Ddirectory={folder}"], [f"-Ddirectory={folder / 'nothing'}"], ["-Dport=x"]):
+        ended = subprocess.run([find_jdk().java, *settings, "-jar", jar], capture_output=True, text=True, timeout=60)
+        assert ended.returncode == 1
+        assert "the rules service cannot start: " in ended.stderr
+        assert "Exception" not in ended.stderr
 
 
 LOOP = """package loop;

@@ -17,7 +17,7 @@ import org.slf4j.LoggerFactory;
 /** The HTTP interface: docs/rules.md. */
 final class Api {
     private static final Logger LOG = LoggerFactory.getLogger(Api.class);
-    private static final long BODY_LIMIT = 8_000_000;
+    private static final long BODY_LIMIT = 8_000_000; // bytes: 413 over it
     private static final String VERSION = "/v1/rulesets/{name}/versions/{version}";
 
     private final ObjectMapper json = Json.mapper();
@@ -36,14 +36,20 @@ final class Api {
 
     Javalin start() {
         Javalin app = Javalin.create(Api::configure);
-        app.get("/health/live", context -> send(context, 200, json.createObjectNode().put("status", "live")));
+        app.get(
+                "/health/live",
+                context -> send(context, 200, json.createObjectNode().put("status", "live")));
         app.get("/health/ready", this::ready);
         app.get("/v1/rulesets", this::list);
-        app.get(VERSION + "/rules", context -> send(context, 200, json.valueToTree(find(context).rules())));
+        app.get(
+                VERSION + "/rules",
+                context -> send(context, 200, json.valueToTree(find(context).rules())));
         app.post(VERSION + "/evaluate", this::evaluate);
         app.put(VERSION, this::publish);
         app.exception(Refusal.class, (e, context) -> fail(context, e.status, e.code, e.problems));
-        app.exception(JsonProcessingException.class, (e, context) -> fail(context, 400, "not-json", List.of(Problem.at(null, "the body is not JSON"))));
+        app.exception(
+                JsonProcessingException.class,
+                (e, context) -> fail(context, 400, "not-json", List.of(Problem.at(null, "the body is not JSON"))));
         app.exception(Exception.class, this::defect);
         return app.start(settings.host(), settings.port());
     }
@@ -64,7 +70,8 @@ final class Api {
     private void list(Context context) throws IOException {
         var rulesets = json.createArrayNode();
         for (var entry : catalog.all().entrySet()) {
-            ObjectNode ruleset = rulesets.addObject().put("name", entry.getKey()).put("current", catalog.current(entry.getKey()));
+            ObjectNode ruleset =
+                    rulesets.addObject().put("name", entry.getKey()).put("current", catalog.current(entry.getKey()));
             var versions = ruleset.putArray("versions");
             for (Ruleset version : entry.getValue()) versions.add(describe(version));
         }
@@ -85,7 +92,7 @@ final class Api {
 
     private void evaluate(Context context) throws IOException {
         Ruleset ruleset = find(context);
-        JsonNode request = json.readTree(context.bodyInputStream());
+        JsonNode request = json.readTree(context.bodyAsBytes());
         if (!request.isObject()) throw Refusal.facts("body", "must be an object with facts, dmn or batch");
         ObjectNode answer = json.createObjectNode()
                 .put("ruleset", ruleset.manifest.name())
@@ -94,7 +101,8 @@ final class Api {
         try (Deadline deadline = new Deadline(timer, settings.timeout())) {
             if (request.has("batch")) {
                 var batch = answer.putArray("batch");
-                for (JsonNode one : request.get("batch")) batch.add(write(json.createObjectNode(), ruleset.judge(one, deadline)));
+                for (JsonNode one : request.get("batch"))
+                    batch.add(write(json.createObjectNode(), ruleset.judge(one, deadline)));
             } else {
                 write(answer, ruleset.judge(request, deadline));
             }
@@ -121,8 +129,17 @@ final class Api {
     private void defect(Exception e, Context context) {
         Throwable cause = e;
         while (cause.getCause() != null) cause = cause.getCause();
-        LOG.error("{} {}: {} at {}", context.method(), context.path(), cause.getClass().getName(), cause.getStackTrace().length == 0 ? "?" : cause.getStackTrace()[0]);
-        fail(context, 500, "defect", List.of(Problem.at(null, "the evaluation failed; the service's log names the place")));
+        LOG.error(
+                "{} {}: {} at {}",
+                context.method(),
+                context.path(),
+                cause.getClass().getName(),
+                cause.getStackTrace().length == 0 ? "?" : cause.getStackTrace()[0]);
+        fail(
+                context,
+                500,
+                "defect",
+                List.of(Problem.at(null, "the evaluation failed; the service's log names the place")));
     }
 
     private void fail(Context context, int status, String code, List<Problem> problems) {

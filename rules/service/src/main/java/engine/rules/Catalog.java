@@ -51,18 +51,25 @@ final class Catalog {
 
     private List<Path> packages() throws IOException {
         try (var walk = Files.walk(directory, 3)) {
-            return walk.filter(file -> file.endsWith(Manifest.FILE)).map(Path::getParent).sorted().toList();
+            return walk.filter(file -> file.endsWith(Manifest.FILE))
+                    .map(Path::getParent)
+                    .sorted()
+                    .toList();
         }
     }
 
-    /** Loads a version from its folder. The same content again changes nothing; other content is refused: a version is immutable. */
+    /** Loads a version from its folder. The same content again changes nothing; other content is refused. */
     synchronized Ruleset publish(String name, String version) throws IOException {
         Path folder = folder(name, version);
         Map<String, Ruleset> versions = loaded.computeIfAbsent(name, key -> new ConcurrentSkipListMap<>());
         Ruleset old = versions.get(version);
         if (old != null) {
             if (old.contentHash.equals(ContentHash.of(folder))) return old;
-            throw new Refusal(409, "version-published", List.of(Problem.at(null, "this version is published with other content; give the change a new version")));
+            throw new Refusal(
+                    409,
+                    "version-published",
+                    List.of(Problem.at(
+                            null, "this version is published with other content; give the change a new version")));
         }
         Ruleset ruleset = Ruleset.load(folder, fireLimit);
         versions.put(version, ruleset);
@@ -91,7 +98,7 @@ final class Catalog {
         return all;
     }
 
-    /** The version that new cases take: the text of {@code <name>/current}, read anew; while that is not loaded, the one before. */
+    /** The version that new cases take: {@code <name>/current}, read anew; while that is not loaded, the one before. */
     String current(String name) throws IOException {
         Path file = directory.resolve(name).resolve("current");
         String version = Files.exists(file) ? Files.readString(file).strip() : "";
@@ -104,7 +111,8 @@ final class Catalog {
         List<String> missing = new ArrayList<>();
         if (!complete) missing.add("packages are loading");
         failed.forEach(version -> missing.add(version + " does not load"));
-        for (String name : all().keySet()) if (complete && current(name) == null) missing.add(name + "/current names no loaded version");
+        for (String name : all().keySet())
+            if (complete && current(name) == null) missing.add(name + "/current names no loaded version");
         return missing;
     }
 }

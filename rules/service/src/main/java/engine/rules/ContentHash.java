@@ -17,7 +17,8 @@ final class ContentHash {
         MessageDigest digest = sha256();
         for (Path file : files(folder)) {
             byte[] content = Files.readAllBytes(file);
-            digest.update((folder.relativize(file).toString().replace('\\', '/') + "\0" + content.length + "\0").getBytes(StandardCharsets.UTF_8));
+            digest.update((folder.relativize(file).toString().replace('\\', '/') + "\0" + content.length + "\0")
+                    .getBytes(StandardCharsets.UTF_8));
             digest.update(content);
         }
         return HexFormat.of().formatHex(digest.digest());

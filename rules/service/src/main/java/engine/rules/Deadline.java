@@ -25,7 +25,9 @@ final class Deadline implements AutoCloseable {
 
     /** Refuses when the time is over. */
     void check() {
-        if (System.nanoTime() >= end) throw new Refusal(503, "timeout", List.of(Problem.at(null, "the evaluation took too long and was stopped")));
+        if (System.nanoTime() >= end)
+            throw new Refusal(
+                    503, "timeout", List.of(Problem.at(null, "the evaluation took too long and was stopped")));
     }
 
     @Override

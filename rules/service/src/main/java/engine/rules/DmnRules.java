@@ -23,8 +23,8 @@ import org.kie.dmn.api.core.DMNRuntime;
 import org.kie.dmn.api.core.DMNType;
 import org.kie.dmn.api.core.ast.DecisionNode;
 import org.kie.dmn.api.core.event.AfterEvaluateDecisionTableEvent;
-import org.kie.dmn.core.ast.DecisionNodeImpl;
 import org.kie.dmn.core.api.event.DefaultDMNRuntimeEventListener;
+import org.kie.dmn.core.ast.DecisionNodeImpl;
 import org.kie.dmn.core.compiler.RuntimeTypeCheckOption;
 import org.kie.dmn.core.impl.DMNRuntimeImpl;
 import org.kie.dmn.core.internal.utils.DMNRuntimeBuilder;
@@ -44,7 +44,8 @@ final class DmnRules {
         this.runtime = runtime;
         this.rows = rows;
         this.json = json;
-        ((DMNRuntimeImpl) runtime).setOption(new RuntimeTypeCheckOption(true)); // without it a wrong type only "matches no row"
+        ((DMNRuntimeImpl) runtime)
+                .setOption(new RuntimeTypeCheckOption(true)); // without it a wrong type only "matches no row"
         runtime.addListener(new DefaultDMNRuntimeEventListener() {
             @Override
             public void afterEvaluateDecisionTable(AfterEvaluateDecisionTableEvent event) {
@@ -57,14 +58,19 @@ final class DmnRules {
     static DmnRules load(Path folder, ObjectMapper json) throws IOException {
         Map<String, String> sources = new TreeMap<>();
         for (Path file : ContentHash.files(folder))
-            if (file.getFileName().toString().endsWith(".dmn")) sources.put(file.getFileName().toString(), Files.readString(file));
+            if (file.getFileName().toString().endsWith(".dmn"))
+                sources.put(file.getFileName().toString(), Files.readString(file));
         if (sources.isEmpty()) return null;
         List<Problem> problems = DmnValidation.check(sources);
         if (!problems.isEmpty()) throw Refusal.ruleset(problems);
         List<Resource> resources = new ArrayList<>();
-        sources.forEach((name, text) -> resources.add(ResourceFactory.newReaderResource(new StringReader(text)).setSourcePath(name)));
-        DMNRuntime runtime = DMNRuntimeBuilder.fromDefaults().buildConfiguration().fromResources(resources)
-                .getOrElseThrow(e -> Refusal.ruleset(List.of(Problem.at(null, "the DMN models do not compile: " + e.getMessage()))));
+        sources.forEach((name, text) -> resources.add(
+                ResourceFactory.newReaderResource(new StringReader(text)).setSourcePath(name)));
+        DMNRuntime runtime = DMNRuntimeBuilder.fromDefaults()
+                .buildConfiguration()
+                .fromResources(resources)
+                .getOrElseThrow(e ->
+                        Refusal.ruleset(List.of(Problem.at(null, "the DMN models do not compile: " + e.getMessage()))));
         return new DmnRules(runtime, rows(runtime), json);
     }
 
@@ -74,7 +80,8 @@ final class DmnRules {
         List<Problem> problems = new ArrayList<>();
         for (DMNModel model : runtime.getModels())
             for (DecisionNode decision : model.getDecisions())
-                if (decision instanceof DecisionNodeImpl node && node.getDecision().getExpression() instanceof DecisionTable table)
+                if (decision instanceof DecisionNodeImpl node
+                        && node.getDecision().getExpression() instanceof DecisionTable table)
                     rows(decision.getName(), table, rows, problems);
         if (!problems.isEmpty()) throw Refusal.ruleset(problems);
         return rows;
@@ -84,9 +91,12 @@ final class DmnRules {
         int number = 0;
         for (DecisionRule row : table.getRule()) {
             number++;
-            String text = row.getAnnotationEntry().isEmpty() ? null : row.getAnnotationEntry().get(0).getText();
+            String text = row.getAnnotationEntry().isEmpty()
+                    ? null
+                    : row.getAnnotationEntry().get(0).getText();
             if (row.getId() == null || text == null || text.isBlank())
-                problems.add(Problem.in(null, decision + " row " + number, "needs an id and a sentence as its first annotation"));
+                problems.add(Problem.in(
+                        null, decision + " row " + number, "needs an id and a sentence as its first annotation"));
             else if (rows.putIfAbsent(row.getId(), new RuleText(row.getId(), text)) != null)
                 problems.add(Problem.in(null, decision + " row " + number, "the id is taken by another row"));
         }
@@ -106,7 +116,8 @@ final class DmnRules {
             DMNResult result = runtime.evaluateAll(model, context);
             deadline.check();
             ObjectNode results = json.createObjectNode();
-            for (DMNDecisionResult decision : result.getDecisionResults()) results.set(decision.getDecisionName(), value(decision, bound));
+            for (DMNDecisionResult decision : result.getDecisionResults())
+                results.set(decision.getDecisionName(), value(decision, bound));
             return new Judgement(results, List.copyOf(fired.get()));
         } finally {
             fired.remove();
@@ -117,33 +128,53 @@ final class DmnRules {
         return runtime.getModels().stream()
                 .filter(model -> name == null || model.getName().equals(name))
                 .findFirst()
-                .orElseThrow(() -> Refusal.facts("model", "is not a model; known: " + runtime.getModels().stream().map(DMNModel::getName).toList()));
+                .orElseThrow(() -> Refusal.facts(
+                        "model",
+                        "is not a model; known: "
+                                + runtime.getModels().stream()
+                                        .map(DMNModel::getName)
+                                        .toList()));
     }
 
     private Map<String, Object> inputs(DMNModel model, JsonNode given) {
         if (given == null || !given.isObject()) throw Refusal.facts("dmn", "must be an object of inputs");
-        Set<String> known = model.getInputs().stream().map(input -> input.getName()).collect(Collectors.toCollection(java.util.TreeSet::new));
+        Set<String> known = model.getInputs().stream()
+                .map(input -> input.getName())
+                .collect(Collectors.toCollection(java.util.TreeSet::new));
         Map<String, Object> inputs = new LinkedHashMap<>();
         given.fields().forEachRemaining(field -> {
-            if (!known.contains(field.getKey())) throw Refusal.facts(FactTypes.clean(field.getKey()), "is not an input; known: " + known);
+            if (!known.contains(field.getKey()))
+                throw Refusal.facts(FactTypes.clean(field.getKey()), "is not an input; known: " + known);
             Object value = json.convertValue(field.getValue(), Object.class);
-            DMNType type = model.getInputs().stream().filter(input -> input.getName().equals(field.getKey())).findFirst().orElseThrow().getType();
-            if (value != null && !type.isAssignableValue(value)) throw Refusal.facts(field.getKey(), "is not " + describe(type));
+            DMNType type = model.getInputs().stream()
+                    .filter(input -> input.getName().equals(field.getKey()))
+                    .findFirst()
+                    .orElseThrow()
+                    .getType();
+            if (value != null && !type.isAssignableValue(value))
+                throw Refusal.facts(field.getKey(), "is not " + describe(type));
             inputs.put(field.getKey(), value);
         });
-        for (String name : known) if (!inputs.containsKey(name)) throw Refusal.facts(name, "is missing; send null when it is absent");
+        for (String name : known)
+            if (!inputs.containsKey(name)) throw Refusal.facts(name, "is missing; send null when it is absent");
         return inputs;
     }
 
     private static String describe(DMNType type) {
-        String base = type.getBaseType() == null ? type.getName() : type.getBaseType().getName();
+        String base =
+                type.getBaseType() == null ? type.getName() : type.getBaseType().getName();
         return "a " + base + (type.getAllowedValues().isEmpty() ? "" : " out of " + type.getAllowedValues());
     }
 
     private JsonNode value(DMNDecisionResult decision, Map<String, Object> inputs) {
-        if (decision.getEvaluationStatus() == DMNDecisionResult.DecisionEvaluationStatus.SUCCEEDED && decision.getResult() != null)
-            return json.valueToTree(decision.getResult());
-        List<String> absent = inputs.entrySet().stream().filter(input -> input.getValue() == null).map(Map.Entry::getKey).toList();
-        throw Refusal.facts(decision.getDecisionName(), "no row answers these inputs" + (absent.isEmpty() ? "" : "; null: " + absent));
+        if (decision.getEvaluationStatus() == DMNDecisionResult.DecisionEvaluationStatus.SUCCEEDED
+                && decision.getResult() != null) return json.valueToTree(decision.getResult());
+        List<String> absent = inputs.entrySet().stream()
+                .filter(input -> input.getValue() == null)
+                .map(Map.Entry::getKey)
+                .toList();
+        throw Refusal.facts(
+                decision.getDecisionName(),
+                "no row answers these inputs" + (absent.isEmpty() ? "" : "; null: " + absent));
     }
 }

@@ -39,11 +39,14 @@ final class DmnValidation {
     }
 
     private static List<Problem> check(DMNValidator validator, String file, String text) {
-        return validator.validateUsing(VALIDATE_SCHEMA, VALIDATE_MODEL, VALIDATE_COMPILATION, ANALYZE_DECISION_TABLE)
+        return validator
+                .validateUsing(VALIDATE_SCHEMA, VALIDATE_MODEL, VALIDATE_COMPILATION, ANALYZE_DECISION_TABLE)
                 .theseModels(new StringReader(text))
                 .stream()
-                .filter(message -> message.getSeverity() == DMNMessage.Severity.ERROR || SERIOUS.contains(message.getMessageType()))
-                .map(message -> Problem.in(file, message.getSourceId(), message.getMessageType() + ": " + message.getText()))
+                .filter(message -> message.getSeverity() == DMNMessage.Severity.ERROR
+                        || SERIOUS.contains(message.getMessageType()))
+                .map(message ->
+                        Problem.in(file, message.getSourceId(), message.getMessageType() + ": " + message.getText()))
                 .toList();
     }
 }

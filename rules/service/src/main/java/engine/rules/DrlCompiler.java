@@ -62,7 +62,11 @@ final class DrlCompiler {
         // A release id of its own for every build: builds that share one corrupt each other.
         ReleaseId release = kie.newReleaseId("rules", manifest.name(), manifest.version() + "-" + UUID.randomUUID());
         KieModuleModel module = kie.newKieModuleModel();
-        module.newKieBaseModel("rules").setDefault(true).addPackage("*").newKieSessionModel("session").setDefault(true);
+        module.newKieBaseModel("rules")
+                .setDefault(true)
+                .addPackage("*")
+                .newKieSessionModel("session")
+                .setDefault(true);
         KieFileSystem files = kie.newKieFileSystem();
         files.generateAndWritePomXML(release);
         files.writeKModuleXML(module.toXML());

@@ -30,7 +30,8 @@ final class DrlRules implements AutoCloseable {
     private final int fireLimit;
 
     /** The rules of a compiled package, which is disposed of when it does not fit its manifest. */
-    static DrlRules open(KieContainer container, Manifest manifest, ValueSets valueSets, ObjectMapper json, int fireLimit) {
+    static DrlRules open(
+            KieContainer container, Manifest manifest, ValueSets valueSets, ObjectMapper json, int fireLimit) {
         try {
             return new DrlRules(container, manifest, valueSets, json, fireLimit);
         } catch (Refusal e) {
@@ -59,7 +60,11 @@ final class DrlRules implements AutoCloseable {
         List<Problem> problems = new ArrayList<>();
         base.getKiePackages().forEach(pack -> pack.getRules().forEach(rule -> {
             String other = names.putIfAbsent(Trace.describe(rule).id(), rule.getName());
-            if (other != null) problems.add(Problem.in(null, Trace.describe(rule).id(), "is the id of '" + other + "' and of '" + rule.getName() + "'"));
+            if (other != null)
+                problems.add(Problem.in(
+                        null,
+                        Trace.describe(rule).id(),
+                        "is the id of '" + other + "' and of '" + rule.getName() + "'"));
         }));
         if (!problems.isEmpty()) throw Refusal.ruleset(problems);
     }
@@ -83,7 +88,11 @@ final class DrlRules implements AutoCloseable {
             deadline.onExpiry(session::halt);
             int fired = session.fireAllRules(fireLimit);
             deadline.check();
-            if (fired >= fireLimit) throw new Refusal(422, "fire-limit", List.of(Problem.at(null, "the rules fired " + fireLimit + " times: one triggers itself")));
+            if (fired >= fireLimit)
+                throw new Refusal(
+                        422,
+                        "fire-limit",
+                        List.of(Problem.at(null, "the rules fired " + fireLimit + " times: one triggers itself")));
             return new Judgement(results(session), trace.fired());
         } finally {
             session.removeEventListener(trace);
@@ -110,7 +119,9 @@ final class DrlRules implements AutoCloseable {
             String name = fields.next();
             JsonNode a = left.get(name);
             JsonNode b = right.get(name);
-            int order = a.isNumber() && b.isNumber() ? a.decimalValue().compareTo(b.decimalValue()) : a.toString().compareTo(b.toString());
+            int order = a.isNumber() && b.isNumber()
+                    ? a.decimalValue().compareTo(b.decimalValue())
+                    : a.toString().compareTo(b.toString());
             if (order != 0) return order;
         }
         return 0;

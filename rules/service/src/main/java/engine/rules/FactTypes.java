@@ -27,9 +27,11 @@ final class FactTypes {
             for (FactType type : pack.getFactTypes()) classes.put(type.getSimpleName(), type.getFactClass());
         List<Problem> problems = new ArrayList<>();
         for (String name : cardinalities.keySet())
-            if (!classes.containsKey(name)) problems.add(Problem.in(Manifest.FILE, "facts." + name, "is not a declared type"));
+            if (!classes.containsKey(name))
+                problems.add(Problem.in(Manifest.FILE, "facts." + name, "is not a declared type"));
         for (String name : manifest.results())
-            if (!classes.containsKey(name)) problems.add(Problem.in(Manifest.FILE, "results", name + " is not a declared type"));
+            if (!classes.containsKey(name))
+                problems.add(Problem.in(Manifest.FILE, "results", name + " is not a declared type"));
         if (!problems.isEmpty()) throw Refusal.ruleset(problems);
     }
 
@@ -42,12 +44,15 @@ final class FactTypes {
         if (facts == null || !facts.isObject()) throw Refusal.facts("facts", "must be an object of fact types");
         List<Object> bound = new ArrayList<>();
         facts.fieldNames().forEachRemaining(name -> {
-            if (!cardinalities.containsKey(name)) throw Refusal.facts(clean(name), "is not a fact type; known: " + cardinalities.keySet());
+            if (!cardinalities.containsKey(name))
+                throw Refusal.facts(clean(name), "is not a fact type; known: " + cardinalities.keySet());
         });
         cardinalities.forEach((name, cardinality) -> {
             List<JsonNode> given = given(facts.get(name));
-            if (given.isEmpty() && cardinality.startsWith("1")) throw Refusal.facts(name, "is missing; takes " + cardinality);
-            if (given.size() > 1 && cardinality.endsWith("1")) throw Refusal.facts(name, "is given several times; takes " + cardinality);
+            if (given.isEmpty() && cardinality.startsWith("1"))
+                throw Refusal.facts(name, "is missing; takes " + cardinality);
+            if (given.size() > 1 && cardinality.endsWith("1"))
+                throw Refusal.facts(name, "is given several times; takes " + cardinality);
             for (JsonNode fact : given) bound.add(bind(name, fact));
         });
         return bound;
@@ -66,7 +71,9 @@ final class FactTypes {
         try {
             return json.treeToValue(fact, classes.get(name));
         } catch (UnrecognizedPropertyException e) {
-            throw Refusal.facts(name + "." + clean(e.getPropertyName()), "is not a field; known: " + new TreeSet<>(e.getKnownPropertyIds()));
+            throw Refusal.facts(
+                    name + "." + clean(e.getPropertyName()),
+                    "is not a field; known: " + new TreeSet<>(e.getKnownPropertyIds()));
         } catch (JsonMappingException e) {
             throw Refusal.facts(name + path(e), "has another type than the rules declare");
         } catch (JsonProcessingException e) {

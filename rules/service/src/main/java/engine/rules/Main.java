@@ -20,12 +20,14 @@ public final class Main {
         long start = System.nanoTime();
         try {
             Settings settings = Settings.read();
-            if (!Files.isDirectory(settings.directory())) throw new IllegalArgumentException("setting 'directory' names no folder: " + settings.directory());
+            if (!Files.isDirectory(settings.directory()))
+                throw new IllegalArgumentException("setting 'directory' names no folder: " + settings.directory());
             Catalog catalog = new Catalog(settings.directory(), settings.fireLimit());
             new Api(settings, catalog).start();
             catalog.loadAll();
             var missing = catalog.missing();
-            if (missing.isEmpty()) LOG.info("ready on port {} after {} ms", settings.port(), (System.nanoTime() - start) / 1_000_000);
+            if (missing.isEmpty())
+                LOG.info("ready on port {} after {} ms", settings.port(), (System.nanoTime() - start) / 1_000_000);
             else LOG.error("not ready: {}", missing);
         } catch (Exception e) {
             LOG.error("the rules service cannot start: {}", e.getMessage());

@@ -39,7 +39,8 @@ record Manifest(
         try {
             manifest = json.readValue(folder.resolve(FILE).toFile(), Manifest.class);
         } catch (JsonProcessingException e) {
-            throw Refusal.ruleset(List.of(Problem.in(FILE, e.getLocation() == null ? null : e.getLocation().getLineNr(), e.getOriginalMessage())));
+            throw Refusal.ruleset(List.of(Problem.in(
+                    FILE, e.getLocation() == null ? null : e.getLocation().getLineNr(), e.getOriginalMessage())));
         }
         List<Problem> problems = manifest.problems(folder);
         if (!problems.isEmpty()) throw Refusal.ruleset(problems);
@@ -48,10 +49,21 @@ record Manifest(
 
     private List<Problem> problems(Path folder) {
         List<Problem> problems = new ArrayList<>();
-        for (var field : Map.of("package", orEmpty(packageName), "effective", orEmpty(effective), "owner", orEmpty(owner), "text", orEmpty(text)).entrySet())
+        for (var field : Map.of(
+                        "package",
+                        orEmpty(packageName),
+                        "effective",
+                        orEmpty(effective),
+                        "owner",
+                        orEmpty(owner),
+                        "text",
+                        orEmpty(text))
+                .entrySet())
             if (field.getValue().isBlank()) problems.add(Problem.in(FILE, field.getKey(), "is missing"));
-        if (!folder.getFileName().toString().equals(version)) problems.add(Problem.in(FILE, "version", "must equal the folder's name"));
-        if (!folder.getParent().getFileName().toString().equals(name)) problems.add(Problem.in(FILE, "name", "must equal the folder's name"));
+        if (!folder.getFileName().toString().equals(version))
+            problems.add(Problem.in(FILE, "version", "must equal the folder's name"));
+        if (!folder.getParent().getFileName().toString().equals(name))
+            problems.add(Problem.in(FILE, "name", "must equal the folder's name"));
         facts().forEach((type, cardinality) -> {
             if (!CARDINALITIES.contains(cardinality))
                 problems.add(Problem.in(FILE, "facts." + type, "must be one of " + CARDINALITIES));

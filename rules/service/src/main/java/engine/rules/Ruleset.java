@@ -33,7 +33,8 @@ final class Ruleset implements AutoCloseable {
         ValueSets valueSets = ValueSets.read(folder.resolve("valuesets"), json);
         DmnRules dmn = DmnRules.load(folder, json);
         KieContainer container = DrlCompiler.compile(manifest, folder);
-        if (container == null && dmn == null) throw Refusal.ruleset(List.of(Problem.in(Manifest.FILE, null, "the package holds no rules")));
+        if (container == null && dmn == null)
+            throw Refusal.ruleset(List.of(Problem.in(Manifest.FILE, null, "the package holds no rules")));
         DrlRules drl = container == null ? null : DrlRules.open(container, manifest, valueSets, json, fireLimit);
         return new Ruleset(manifest, hash, valueSets, drl, dmn);
     }
@@ -46,7 +47,10 @@ final class Ruleset implements AutoCloseable {
         return rules;
     }
 
-    /** Judges {@code {"facts": {...}}} or {@code {"dmn": {...}, "model": "..."}}; a package of DMN alone takes its inputs as facts too. */
+    /**
+     * Judges {@code {"facts": {...}}} or {@code {"dmn": {...}, "model": "..."}}; a package of DMN alone takes its inputs as
+     * facts too.
+     */
     Judgement judge(JsonNode request, Deadline deadline) {
         boolean asInputs = request.has("dmn") || drl == null;
         if (!asInputs) return drl.judge(request.get("facts"), deadline);

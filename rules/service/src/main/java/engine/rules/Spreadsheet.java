@@ -49,7 +49,8 @@ record Spreadsheet(String file, String sheet, String drl, TreeMap<Integer, Strin
         return sheets;
     }
 
-    private static void compile(byte[] content, String file, String sheet, List<Problem> problems, List<Spreadsheet> into) {
+    private static void compile(
+            byte[] content, String file, String sheet, List<Problem> problems, List<Spreadsheet> into) {
         try {
             String drl = new SpreadsheetCompiler().compile(new ByteArrayInputStream(content), sheet);
             into.add(new Spreadsheet(file, sheet, drl, origins(drl)));

@@ -16,6 +16,7 @@ import org.apache.poi.ss.util.CellReference;
 final class SpreadsheetLint {
     /** Sheets whose name starts so hold prose. */
     static final String NOTES = "Notes";
+
     private static final Set<String> KEYWORDS = Set.of("NAME", "CONDITION", "ACTION", "METADATA", "PRIORITY");
     private static final Pattern QUOTED = Pattern.compile("\"\\$(param|1)\"");
     private static final Pattern LITERAL = Pattern.compile("-?\\d+(\\.\\d+)?|true|false|null");
@@ -46,7 +47,9 @@ final class SpreadsheetLint {
                 }
             }
         }
-        if (!table) problems.add(Problem.in(file, sheet.getSheetName(), "has no RuleTable; name a sheet of prose '" + NOTES + " ...'"));
+        if (!table)
+            problems.add(Problem.in(
+                    file, sheet.getSheetName(), "has no RuleTable; name a sheet of prose '" + NOTES + " ...'"));
     }
 
     private void check(Sheet sheet, int top) {
@@ -74,8 +77,15 @@ final class SpreadsheetLint {
         for (Cell cell : header) {
             String keyword = text(cell);
             if (keyword.isEmpty()) continue;
-            if (KEYWORDS.contains(keyword)) columns.put(cell.getColumnIndex(), new Column(keyword, text(snippets.getCell(cell.getColumnIndex()))));
-            else add(sheet, cell.getRowIndex(), cell.getColumnIndex(), "unknown column keyword; use one of " + KEYWORDS.stream().sorted().toList());
+            if (KEYWORDS.contains(keyword))
+                columns.put(cell.getColumnIndex(), new Column(keyword, text(snippets.getCell(cell.getColumnIndex()))));
+            else
+                add(
+                        sheet,
+                        cell.getRowIndex(),
+                        cell.getColumnIndex(),
+                        "unknown column keyword; use one of "
+                                + KEYWORDS.stream().sorted().toList());
         }
         return columns;
     }
@@ -87,11 +97,17 @@ final class SpreadsheetLint {
             Cell cell = row.getCell(entry.getKey());
             String value = text(cell);
             condition |= column.keyword.equals("CONDITION") && !value.isEmpty();
-            if (column.keyword.equals("METADATA") && value.isEmpty()) add(sheet, row.getRowNum(), entry.getKey(), "must not be blank");
+            if (column.keyword.equals("METADATA") && value.isEmpty())
+                add(sheet, row.getRowNum(), entry.getKey(), "must not be blank");
             if (column.metadata("id") && !value.isEmpty()) unique(sheet, cell, value);
             if (!value.isEmpty()) content(sheet, cell, column, value);
         }
-        if (!condition) add(sheet, row.getRowNum(), row.getFirstCellNum(), "every condition of the row is blank: it would fire for everything");
+        if (!condition)
+            add(
+                    sheet,
+                    row.getRowNum(),
+                    row.getFirstCellNum(),
+                    "every condition of the row is blank: it would fire for everything");
     }
 
     private void content(Sheet sheet, Cell cell, Column column, String value) {
@@ -99,7 +115,9 @@ final class SpreadsheetLint {
         if (cell.getCellType() == CellType.FORMULA) add(sheet, cell, "must be a value, not a formula");
         else if (quoted && cell.getCellType() != CellType.STRING)
             add(sheet, cell, "must be formatted as text: as a number it loses leading zeros, long digits and dates");
-        else if (!quoted && column.snippet.contains("$") && !LITERAL.matcher(value).matches())
+        else if (!quoted
+                && column.snippet.contains("$")
+                && !LITERAL.matcher(value).matches())
             add(sheet, cell, "must be a number, true, false or null: the column's snippet takes it as code");
     }
 

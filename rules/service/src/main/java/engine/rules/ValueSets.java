@@ -37,15 +37,18 @@ public final class ValueSets {
         return new ValueSets(codes, versions);
     }
 
-    private static void read(Path file, ObjectMapper json, Map<String, Set<String>> codes, Map<String, String> versions) throws IOException {
+    private static void read(Path file, ObjectMapper json, Map<String, Set<String>> codes, Map<String, String> versions)
+            throws IOException {
         try {
             JsonNode set = json.readTree(file.toFile());
             Set<String> members = new HashSet<>();
             set.required("codes").forEach(code -> members.add(code.textValue()));
             codes.put(set.required("name").textValue(), members);
-            versions.put(set.required("name").textValue(), set.required("version").textValue());
+            versions.put(
+                    set.required("name").textValue(), set.required("version").textValue());
         } catch (JsonProcessingException | IllegalArgumentException e) {
-            throw Refusal.ruleset(List.of(Problem.in(file.getFileName().toString(), null, "must be a JSON object with name, version and codes")));
+            throw Refusal.ruleset(List.of(Problem.in(
+                    file.getFileName().toString(), null, "must be a JSON object with name, version and codes")));
         }
     }
 
