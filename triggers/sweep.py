@@ -18,6 +18,7 @@ from adapters.connections import Connections, connections
 from domain import fhir as elements
 from domain.cases import CaseRecord, CaseState, read_case
 from domain.codes import CASE_STATE, TASK_CODE, TaskCode
+from domain.errors import NotFound, Unavailable
 from domain.json import Resource
 from domain.review import REVIEW_STATE
 from triggers.instances import Instances
@@ -37,9 +38,12 @@ blueprint = df.Blueprint()
 async def sweep(timer: func.TimerRequest, client: df.DurableOrchestrationClient) -> None:
     """Every minute: start what was received and never started; raise what was decided or sent and never told."""
     to, instances = connections(), Instances(client)
-    await start_received(to, instances)
-    await tell_decided(to, instances)
-    await tell_informed(to, instances)
+    try:
+        await start_received(to, instances)
+        await tell_decided(to, instances)
+        await tell_informed(to, instances)
+    except Unavailable as error:  # the adapter has told; the next minute tries again
+        LOG.info("the sweep waits for %s", error.code)
 
 
 @blueprint.timer_trigger(schedule="0 0 3 * * *", arg_name="timer")
@@ -97,7 +101,10 @@ async def _tell(to: Connections, instances: Instances, event: str, query: dict[s
     told = 0
     async for task in _tasks(to, {**query, "_lastUpdated": f"lt{_grace(to).isoformat()}"}):
         record = read_case(await to.fhir.read(str(elements.reference(task["partOf"][0]))))
-        await instances.raise_event(record.id, f"{event}:{task['id']}", {"task": task["id"]})
+        try:
+            await instances.raise_event(record.id, f"{event}:{task['id']}", {"task": task["id"]})
+        except NotFound:  # the nightly audit tells of it; the others are not to wait for it
+            continue
         told += 1
     return told
 
