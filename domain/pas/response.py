@@ -13,6 +13,7 @@ from typing import Any
 from domain import fhir
 from domain.case import resource_id
 from domain.codes import (
+    INFORMATION_REQUEST,
     NPI,
     NUCC,
     PAS,
@@ -142,11 +143,13 @@ def communication_request(case: str, round_: int, sequence: int, loinc: str, cla
 
     http://hl7.org/fhir/us/davinci-pas/StructureDefinition/profile-communicationrequest; ``round_`` counts requests.
     """
+    id_ = resource_id(case, f"communication-request:{round_}:{sequence}:{loinc}")
     return {
         "resourceType": "CommunicationRequest",
-        "id": resource_id(case, f"communication-request:{round_}:{sequence}:{loinc}"),
+        "id": id_,
         "meta": {"profile": [PAS + "profile-communicationrequest"]},
         "extension": [{"url": PAS + "extension-serviceLineNumber", "valuePositiveInt": sequence}],
+        "identifier": [{"system": INFORMATION_REQUEST, "value": id_}],
         "status": "active",
         "about": [fhir.refer(claim)],
         "subject": claim["patient"],
