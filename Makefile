@@ -39,7 +39,7 @@ lint: .venv/.ready  ## ruff, mypy strict, import-linter
 	$(BIN)/lint-imports
 
 bench: .venv/.ready  ## measure, and write docs/benchmarks
-	$(BIN)/python -m tests.benchmarks
+	$(BIN)/python -m tests.benchmarks $(if $(COLD),--cold)
 
 parked: .venv/.ready  ## list the cases of the running engine that wait for an operator
 	@$(BIN)/python -m samples parked

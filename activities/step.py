@@ -61,6 +61,7 @@ def step(data: type[D]) -> Callable[[Verb[D]], Activity]:
 
         run.__name__ = run.__qualname__ = verb.__name__
         run.__doc__ = verb.__doc__
+        run.__annotations__ = {"envelope": dict, "return": dict}  # the language worker takes plain types only
         return run
 
     return wrap

@@ -1,0 +1,73 @@
+"""Writes what was measured: ``report.json`` for machines, ``README.md`` for people."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+
+def write(folder: Path, report: dict[str, Any]) -> None:
+    """Replace the report in ``folder``. A cold time of an earlier run is kept when this one has none."""
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / "report.json"
+    if "cold" not in report and target.exists():
+        earlier = json.loads(target.read_text())
+        if "cold" in earlier:
+            report["cold"] = earlier["cold"]
+    rounded = _rounded(report)
+    target.write_text(json.dumps(rounded, indent=2) + "\n")
+    (folder / "README.md").write_text(page(rounded))
+
+
+def page(report: dict[str, Any]) -> str:
+    """The report as a page."""
+    warm, latency, waiting = report["warm"], report["latency_ms"], report["waiting"]
+    memory = warm["app_mb"] + warm["fhir_mb"] + warm["rules_mb"]
+    rows = [
+        ("`make run` to its table, built before, empty databases", f"{warm['seconds_to_table']} s", "under 90 s"),
+        (
+            "`make run ONCE=1`, clean clone, empty caches",
+            f"{report.get('cold', {}).get('seconds_to_table', '–')} s",
+            "",
+        ),
+        ("memory of app, FHIR server and rules service together", f"{memory:.0f} MB", "under 1,500 MB"),
+        ("host with 1,000 open cases", f"{waiting['host_mb_open']} MB", "under 150 MB"),
+        ("CPU of the host a case, five activities", f"{waiting['cpu_ms_per_case']} ms", ""),
+        ("host's share of submit to decision, p50", f"{latency['host']['p50']} ms", "under 30 ms"),
+    ]
+    lines = [
+        "# Benchmarks",
+        "",
+        f"Made by `make bench` on {report['cores']} cores, Python {report['python']}, load {report['load']} at first.",
+        "Times depend on the machine and its load; compare figures of one report only.",
+        "",
+        "| what | measured | aim |",
+        "|---|---|---|",
+        *(f"| {what} | {measured} | {aim} |" for what, measured, aim in rows),
+        "",
+        "## Submit to decision of an automatic case (ms)",
+        "",
+        "| part | p50 | p99 |",
+        "|---|---|---|",
+        *(f"| {name} | {each['p50']} | {each['p99']} |" for name, each in latency.items()),
+        "",
+        "`answer` is what the client waits for; `decision` ends when the decision is in FHIR. `host` is what FHIR, rules",
+        "and validation leave: the embedded host, the SDK, app code, and the wait between two looks at the status.",
+        "",
+        "## Processes after the samples",
+        "",
+        "| process | memory (MB) | CPU (s) |",
+        "|---|---|---|",
+        *(f"| {name} | {warm[f'{name}_mb']} | {warm[f'{name}_cpu_seconds']} |" for name in ("app", "fhir", "rules")),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, 1)
+    if isinstance(value, dict):
+        return {key: _rounded(each) for key, each in value.items()}
+    return value
