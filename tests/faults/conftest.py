@@ -1,0 +1,81 @@
+"""Fixtures of the fault tests: a clinic of their own, hosts to kill, and the proof that nothing is left behind."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+
+import stack
+from samples.hook import HookReceiver
+from tests.faults.ledger import Ledger
+from tests.faults.plant import Clinic, Plant, identities, records
+from tests.ports import free_port
+
+Build = Callable[..., Plant]
+
+
+@pytest.fixture(scope="session")
+def clinic(servers: stack.Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clinic]:
+    """The submitter, with its records on the shared FHIR server."""
+    hook = HookReceiver(0)
+    entries = [
+        {"resource": each, "request": {"method": "PUT", "url": f"{each['resourceType']}/{each['id']}"}}
+        for each in records(hook.port)
+    ]
+    bundle = {"resourceType": "Bundle", "type": "transaction", "entry": entries}
+    headers = {"Content-Type": "application/fhir+json"}
+    httpx.post(servers.fhir_url, json=bundle, headers=headers, timeout=60, trust_env=False).raise_for_status()
+    yield Clinic(identities(tmp_path_factory.mktemp("clinic")), hook)
+    hook.close()
+
+
+@pytest.fixture
+def build(clinic: Clinic, stack_options: stack.Options, tmp_path: Path) -> Iterator[Build]:
+    """Makes plants, to be entered by ``with``, on the session's servers or ``options``'s; ``settings`` are the app's."""
+
+    def make(*arguments: str, options: stack.Options = stack_options, **settings: str) -> Plant:
+        data = tmp_path / f"plant-{uuid.uuid4().hex[:6]}"
+        return Plant(
+            data=data,
+            port=free_port(),
+            options=options,
+            hook_port=None,
+            arguments=("--identities", str(clinic.identities), *arguments),
+            environment={"WORKFLOW_SWEEP_GRACE_SECONDS": "0", **settings},
+        )
+
+    yield make
+    assert _processes_of(tmp_path) == []
+
+
+@pytest.fixture
+def ledger(servers: stack.Servers) -> Iterator[Ledger]:
+    """What the session's FHIR server holds of cases from now on."""
+    with ExitStack() as closing:
+        made = Ledger(servers.fhir_url)
+        closing.callback(made.close)
+        yield made
+
+
+@pytest.fixture
+def tag() -> str:
+    """Makes the numbers of requests unique."""
+    return uuid.uuid4().hex[:8]
+
+
+def _processes_of(folder: Path) -> list[int]:
+    """Live processes that were given ``folder`` or something in it."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            command = path.read_bytes().decode(errors="replace")
+        except OSError:
+            continue
+        if str(folder) in command:
+            found.append(int(path.parent.name))
+    return found
