@@ -46,6 +46,9 @@ class AppInvoker:
         self._timeout = app.host_json.timeout
         self._executor = Executor()
 
+    async def open(self) -> None:
+        """Make ready to run functions."""
+
     def known(self, kind: DurableKind) -> Mapping[str, str]:
         """Declared names by lower-cased name and alias."""
         return self.app.known(KINDS[kind])

@@ -20,6 +20,7 @@ from host.call import Answer, Call, answer_from_json, call_to_json
 from host.functions import Function, Kind
 from host.invocation import FunctionFailed
 from host.invoker import AppInvoker, timed_out
+from host.settings import StartupError
 from host.telemetry import Telemetry
 
 log = logging.getLogger("host.isolation")
@@ -49,7 +50,7 @@ class IsolatedInvoker(AppInvoker):
             FunctionFailed: The function raised, or was killed at ``functionTimeout``.
             WorkerLost: The process died: call again.
         """
-        worker = await self.start()
+        worker = await self._ready()
         limit = self._timeout.total_seconds() if self._timeout else None
         try:
             return await asyncio.wait_for(worker.call(call), limit)
@@ -60,7 +61,14 @@ class IsolatedInvoker(AppInvoker):
                 raise WorkerLost(function.name) from None
             raise timed_out(function.name, self._timeout) from None
 
-    async def start(self) -> _Worker:
+    async def open(self) -> None:
+        """Start the process."""
+        try:
+            await self._ready()
+        except WorkerLost as error:
+            raise StartupError(f"With --isolate, {error}: the reason is above.") from None
+
+    async def _ready(self) -> _Worker:
         """The running process; a new one if there is none."""
         async with self._starting:
             if self._worker is None or self._worker.lost:

@@ -77,41 +77,60 @@ class Server:
         await self._runner.cleanup()
 
 
+@dataclass(frozen=True)
+class Listener:
+    """An open port that nobody answers yet."""
+
+    socket: socket.socket
+    binding: ClientBinding
+
+
+def listen(app: AppIndex, options: ServerOptions) -> Listener:
+    """Open the port; what arrives before ``serve`` waits.
+
+    Raises:
+        StartupError: The port is taken.
+    """
+    opened = _open(options)
+    binding = ClientBinding(
+        origin=_origin(options.address, opened.getsockname()[1]),
+        rpc_path=f"/runtime/rpc/{secrets.token_urlsafe(24)}/",
+        hub=app.host_json.durable.hub_name,
+        system_key=options.keys.system,
+    )
+    return Listener(opened, binding)
+
+
 async def serve(
     app: AppIndex,
     hub: TaskHub,
     invoker: AppInvoker,
     timers: TimerRunner,
     options: ServerOptions | None = None,
+    listener: Listener | None = None,
     environ: Mapping[str, str] = os.environ,
 ) -> Server:
-    """Listen, and give the invoker the client binding of this address.
+    """Answer on a port, and give the invoker the client binding of this address.
 
     Raises:
         StartupError: The port is taken, or a route is malformed.
     """
     options = options or ServerOptions()
     routes = build_routes(app, environ)
-    listener = _listen(options)
-    binding = ClientBinding(
-        origin=_origin(options.address, listener.getsockname()[1]),
-        rpc_path=f"/runtime/rpc/{secrets.token_urlsafe(24)}/",
-        hub=app.host_json.durable.hub_name,
-        system_key=options.keys.system,
-    )
-    invoker.client = binding.text()
+    listener = listener or listen(app, options)
+    invoker.client = listener.binding.text()
     web_app = web.Application(client_max_size=options.max_body, middlewares=[_failures])
-    web_app.add_routes(Admin(app, hub, options.keys, timers, timers.clock).routes(routes.has))
-    _add_management(web_app, hub, binding, options.keys)
+    triggers = HttpTriggers(routes, options.keys, invoker)
+    web_app.add_routes(Admin(app, hub, options.keys, timers, triggers).routes())
+    _add_management(web_app, hub, listener.binding, options.keys)
     sign_in = SignIn(options.identities)
     web_app.add_routes(sign_in.routes())
-    triggers = HttpTriggers(routes, options.keys, invoker)
     web_app.router.add_route("*", "/{path:.*}", _functions(triggers, sign_in))
     web_app.on_response_prepare.append(_no_server_name)
     runner = web.AppRunner(web_app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
     await runner.setup()
-    await web.SockSite(runner, listener).start()
-    return Server(runner, triggers, binding, options.keys)
+    await web.SockSite(runner, listener.socket).start()
+    return Server(runner, triggers, listener.binding, options.keys)
 
 
 def _origin(address: str, port: int) -> str:
@@ -121,7 +140,7 @@ def _origin(address: str, port: int) -> str:
     return f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
 
 
-def _listen(options: ServerOptions) -> socket.socket:
+def _open(options: ServerOptions) -> socket.socket:
     try:
         family = socket.AF_INET6 if ":" in options.address else socket.AF_INET
         return socket.create_server((options.address, options.port), family=family, backlog=1024)

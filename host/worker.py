@@ -17,6 +17,7 @@ from host.app import AppIndex, load_app
 from host.call import answer_to_json, call_from_json
 from host.invocation import FunctionFailed
 from host.invoker import Executor
+from host.settings import StartupError
 
 
 async def serve(app: AppIndex, connection: socket.socket) -> None:
@@ -53,7 +54,11 @@ def main() -> None:
     options = parser.parse_args()
     logs.set_up(options.log_format, options.log_level)
     spans = telemetry.set_up(options.spans)
-    asyncio.run(serve(load_app(options.app), socket.socket(fileno=options.fd)))
+    try:
+        app = load_app(options.app)
+    except StartupError as error:
+        raise SystemExit(str(error)) from None
+    asyncio.run(serve(app, socket.socket(fileno=options.fd)))
     spans.shutdown()
     os._exit(0)
 

@@ -35,7 +35,10 @@ _ABOUT = "Runs a Functions Python v2 app on this machine. Verbs (each has --help
 def parser() -> argparse.ArgumentParser:
     """All verbs with their options."""
     top = argparse.ArgumentParser(
-        "python -m host", description=_ABOUT, formatter_class=argparse.RawDescriptionHelpFormatter
+        "python -m host",
+        usage="python -m host VERB [options]",
+        description=_ABOUT,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     verbs = top.add_subparsers(dest="verb", metavar="VERB", help=argparse.SUPPRESS)
     _add_start(verbs.add_parser("start", description=VERBS["start"]))
@@ -106,6 +109,7 @@ def _add_start(start: argparse.ArgumentParser) -> None:
     start.add_argument("--compat", choices=("azure", "fixed"), default="azure", help="reproduce Azure's defects?")
     start.add_argument("--identities", type=Path, metavar="FILE", help="people and systems of the development identity")
     start.add_argument("--isolate", action="store_true", help="run functions in a child process that can be killed")
+    start.add_argument("--drain", type=float, default=30, metavar="SECONDS", help="for running functions when stopped")
     start.add_argument("--spans", metavar="FILE", help="write spans as JSON lines; - is the console")
     start.add_argument("--log-format", choices=("text", "json"), default="text")
     start.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="warning")

@@ -20,7 +20,7 @@ from host.invoker import AppInvoker
 from host.keys import Keys, read_private_json, write_private_json
 from host.options import HubOptions
 from host.schedule import TimerRunner
-from host.server import Server, ServerOptions, describe_functions, serve
+from host.server import Server, ServerOptions, describe_functions, listen, serve
 from host.settings import StartupError
 from host.store import Store
 from host.telemetry import Telemetry
@@ -40,7 +40,14 @@ class _Host:
     hub: TaskHub
     timers: TimerRunner
     invoker: AppInvoker
-    telemetry: Telemetry
+
+    async def close(self) -> None:
+        """No new requests, then timers, then the engine; the client API answers until the functions have ended."""
+        await self.server.drain()
+        await self.timers.stop()
+        await self.hub.stop()
+        await self.server.close()
+        await self.invoker.close()
 
 
 class KeptClock(VirtualClock):
@@ -82,32 +89,39 @@ async def _serve(
     stopping = asyncio.Event()
     for each in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(each, stopping.set)
-    clock = _clock(options, data)
+    server_options = _server_options(options, app, data, people)
+    listener = listen(app, server_options)
     invoker = _invoker(options, app, spans)
+    invoker.client = listener.binding.text()
+    clock = _clock(options, data)
     hub = TaskHub(_store(data), invoker, clock, HubOptions.from_host_json(app.host_json.raw, options.compat))
     if isinstance(clock, VirtualClock):
         clock.settle_with(hub.idle)
     timers = TimerRunner(app, invoker, clock, data / TIMERS)
+    await invoker.open()
     working = asyncio.create_task(hub.run())
-    try:
-        await _ready(hub, working)
-        server = await serve(app, hub, invoker, timers, _server_options(options, app, data, people))
-        lock.publish(data, server.origin)
-        timers.start()
-        _announce(app, server)
-        await asyncio.wait({working, asyncio.create_task(stopping.wait())}, return_when=asyncio.FIRST_COMPLETED)
-        failed = working.done()
-        _hurry_on_second_signal()
-        await _stop(_Host(server, hub, timers, invoker, spans))
-    finally:
-        working.cancel()
+    await _ready(hub, working)
+    server = await serve(app, hub, invoker, timers, server_options, listener)
+    lock.publish(data, server.origin)
+    timers.start()
+    _announce(app, server)
+    await asyncio.wait({working, asyncio.create_task(stopping.wait())}, return_when=asyncio.FIRST_COMPLETED)
+    failed = working.done()
+    await _stop(_Host(server, hub, timers, invoker), options.drain)
+    spans.shutdown()
     return 1 if failed else 0
 
 
-def _hurry_on_second_signal() -> None:
-    """Whoever signals again does not want to wait: what was acknowledged is stored already."""
+async def _stop(host: _Host, seconds: float) -> None:
+    """Drain; what then still runs is cut: its result is not stored, so the next start runs it again."""
     for each in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(each, os._exit, 130)
+    try:
+        await asyncio.wait_for(host.close(), seconds)
+    except TimeoutError:
+        print(f"Functions still ran after {seconds:.0f} s; they are cut and run again at the next start.", flush=True)
+        # Threads that hang would keep the process alive.
+        os._exit(0)
 
 
 async def _ready(hub: TaskHub, working: asyncio.Task[None]) -> None:
@@ -155,13 +169,3 @@ def _announce(app: AppIndex, server: Server) -> None:
         print(f"Warning: {warning}")
     print(describe_functions(app, server))
     print(f"Ready at {server.origin} (Ctrl-C stops)", flush=True)
-
-
-async def _stop(host: _Host) -> None:
-    """Nothing new from outside, then timers, then the engine; the client API answers until the functions have ended."""
-    await host.server.drain()
-    await host.timers.stop()
-    await host.hub.stop()
-    await host.server.close()
-    await host.invoker.close()
-    host.telemetry.shutdown()

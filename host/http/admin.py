@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
 
 from host.app import AppIndex
-from host.clock import Clock, VirtualClock
+from host.clock import VirtualClock
 from host.functions import Kind
 from host.http import query
 from host.http.errors import BadRequest
+from host.http.triggers import HttpTriggers
 from host.http.views import waiting_view
 from host.hub import TaskHub
 from host.keys import Keys
@@ -23,17 +23,18 @@ from host.schedule import TimerRunner
 class Admin:
     """Handlers of ``/admin`` (master key) and ``/health`` (open)."""
 
-    def __init__(self, app: AppIndex, hub: TaskHub, keys: Keys, timers: TimerRunner, clock: Clock) -> None:
+    def __init__(self, app: AppIndex, hub: TaskHub, keys: Keys, timers: TimerRunner, triggers: HttpTriggers) -> None:
         self._app = app
-        self._clock = clock
+        self._clock = timers.clock
+        self._triggers = triggers
         self._hub = hub
         self._keys = keys
         self._timers = timers
 
-    def routes(self, app_has: Callable[[str], bool]) -> list[web.RouteDef]:
+    def routes(self) -> list[web.RouteDef]:
         """The routes; those of ``/health`` are ours only where the app has none."""
         health = [web.get("/health/live", self.live), web.get("/health/ready", self.ready)]
-        return [route for route in health if not app_has(route.path)] + [
+        return [route for route in health if not self._triggers.routes.has(route.path)] + [
             web.get("/admin/host/status", self.status),
             web.get("/admin/host/ping", self.live),
             web.get("/admin/instances", self.instances),
@@ -49,7 +50,9 @@ class Admin:
         return _json({"status": "live"})
 
     async def ready(self, _: web.Request) -> web.Response:
-        """Functions are served."""
+        """Functions are served; 503 while the host drains."""
+        if self._triggers.draining:
+            raise web.HTTPServiceUnavailable
         return _json({"status": "ready"})
 
     async def status(self, request: web.Request) -> web.Response:

@@ -90,7 +90,7 @@ class HttpTriggers:
         self.routes = routes
         self._keys = keys
         self._invoker = invoker
-        self._draining = False
+        self.draining = False
         self._running: set[asyncio.Task[web.Response]] = set()
 
     async def __call__(self, request: web.Request, headers: Mapping[str, str]) -> web.Response:
@@ -101,7 +101,7 @@ class HttpTriggers:
             match = self.routes.find("GET", path)
         if match.route is None:
             return _no_route(request.method, match.allowed)
-        if self._draining:
+        if self.draining:
             return web.Response(status=503, headers={"Retry-After": "5"})
         target = match.route.target
         key = request.headers.get("x-functions-key") or request.query.get("code")
@@ -114,7 +114,7 @@ class HttpTriggers:
 
     async def drain(self, seconds: float) -> None:
         """Refuse new requests and wait for the running ones."""
-        self._draining = True
+        self.draining = True
         if self._running:
             await asyncio.wait(set(self._running), timeout=seconds)
 

@@ -193,6 +193,16 @@ def test_state_survives_a_restart_and_a_kill(tmp_path: Path, capsys: pytest.Capt
     assert second.stop(signal.SIGINT) == 0
 
 
+def test_hung_function_does_not_hold_the_stop(tmp_path: Path) -> None:
+    process = Process(tmp_path / "data", "--drain", "1")
+    process.post("/api/start/slow?id=s", 60)
+    time.sleep(0.5)
+    before = time.monotonic()
+    assert process.stop() == 0
+    assert time.monotonic() - before < 10
+    assert "Functions still ran after 1 s" in process.output
+
+
 def test_stopping_lets_running_functions_end(tmp_path: Path) -> None:
     process = Process(tmp_path / "data", "--log-format", "json")
     running = subprocess.Popen(
