@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
 import pytest
@@ -30,6 +31,17 @@ def known(rules_service: Service) -> Callable[[Case], tuple[str, ...]]:
 def test_scenario(case: Case, rules_service: Service, known: Callable[[Case], tuple[str, ...]]) -> None:
     answer = rules_service.judge(case.ruleset, case.version, case.facts)
     assert not list(case.failures(answer, known(case)))
+
+
+def test_scenarios_at_the_same_time_do_not_mix(
+    rules_service: Service, known: Callable[[Case], tuple[str, ...]]
+) -> None:
+    def failures(case: Case) -> list[str]:
+        answer = rules_service.judge(case.ruleset, case.version, case.facts)
+        return [f"{case}: {failure}" for failure in case.failures(answer, known(case))]
+
+    with ThreadPoolExecutor(8) as pool:
+        assert not [failure for found in pool.map(failures, CASES) for failure in found]
 
 
 def test_every_rule_has_a_scenario_that_fires_it_and_one_that_does_not(
