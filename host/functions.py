@@ -186,12 +186,12 @@ def _bound_type(binding: Any, name: str, annotations: Mapping[str, Any], is_out:
 
 
 def _check_is_type(annotation: Any, place: str) -> None:
-    """The worker takes classes and subscripted generics; a union or a string is an error there too."""
-    generic = typing.get_origin(annotation)
-    if generic in (typing.Union, types.UnionType):
-        raise BindingError(f"{place}: its annotation is a union; annotate one class")
-    if annotation is not None and generic is None and not isinstance(annotation, type):
-        raise BindingError(f"{place}: its annotation is not a class")
+    """The worker takes classes and ``typing`` generics; unions, strings and ``dict[str, int]`` are errors there too."""
+    if annotation is None or isinstance(annotation, type):
+        return
+    origin = typing.get_origin(annotation)
+    if origin in (None, typing.Union, types.UnionType, tuple) or isinstance(annotation, types.GenericAlias):
+        raise BindingError(f"{place}: Azure takes a plain class as annotation, no {annotation}")
 
 
 def _fits(binding: str, pytype: type, is_out: bool) -> bool:
