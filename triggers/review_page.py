@@ -14,7 +14,7 @@ import azure.functions as func
 
 from adapters.fhir.base import Page
 from adapters.fhir.unit import UnitOfWork
-from domain.errors import NotFound, Rejected
+from domain.errors import Conflict, Forbidden, Malformed, NotFound, Problem, Rejected, Unavailable
 from domain.principal import HEADER
 from triggers import pages
 from triggers.door import Call, Dialect, door
@@ -31,6 +31,8 @@ STATUSES: Final = {
 }
 """Values of the filter ``status`` with their labels."""
 USUAL: Final = "20"
+TOLD_LATER: Final = frozenset({"instance", "durable"})
+"""Codes of errors after which a decision stands: it is stored, and the sweep tells the instance."""
 blueprint = df.Blueprint()
 
 
@@ -38,6 +40,8 @@ blueprint = df.Blueprint()
 async def review_queue(call: Call) -> func.HttpResponse:
     """Open reviews, the least remaining time first; filters ``queue`` and ``status``, paged by ``page``."""
     asked = listing({"count": USUAL, **call.request.params}, filters={"status", "queue"}, sorts=SORTS, sort="due")
+    if asked.filters.get("status", OPEN) not in STATUSES:
+        raise Malformed([Problem(path="?status", text="Choose one of the listed states.", code="value")])
     async with review_work(call, "queue", audit_reads=True) as work:
         found = await _page(work, asked)
         shown = await rows(work, found.matches)
@@ -65,10 +69,8 @@ async def review_claim(call: Call) -> func.HttpResponse:
     """The reviewer takes the case."""
     try:
         await give(call, call.part("id"), call.who.id, claim=True)
-    except NotFound:
-        raise
-    except Rejected as error:
-        return await _show(call, status=error.status, alert=f"{error.title}: {error.text}.")
+    except (Conflict, Forbidden) as error:
+        return await _show(call, alert=error)
     return pages.see_other(f"/review/{call.part('id')}?done=claim#content")
 
 
@@ -77,31 +79,33 @@ async def review_decision(call: Call) -> func.HttpResponse:
     """One of the four forms. What is wrong with it is shown beside its fields, with everything that was entered."""
     fields = call.form
     try:
-        decided = form.decision_body(fields)
-        await decide(call, call.part("id"), decided)
-    except NotFound:
-        raise
-    except Rejected as error:
-        return await _show(call, status=error.status, sent=form.refused(fields, error))
-    return pages.see_other(f"/review/{call.part('id')}?done={decided['decision']}#content")
+        body = form.checked(fields)
+        await decide(call, call.part("id"), body)
+    except (Malformed, Conflict, Forbidden) as error:
+        return await _show(call, refused=(fields, error))
+    except (NotFound, Unavailable) as error:
+        if error.code not in TOLD_LATER:
+            raise
+    return pages.see_other(f"/review/{call.part('id')}?done={body['decision']}#content")
 
 
 async def _show(
     call: Call,
     *,
-    status: int = 200,
     notice: str | None = None,
-    alert: str | None = None,
-    sent: form.Form | None = None,
+    alert: Rejected | None = None,
+    refused: tuple[form.Fields, Rejected] | None = None,
 ) -> func.HttpResponse:
     async with review_work(call, call.part("id"), audit_reads=True) as work:
         view = await case.view(work, await read_review(work, call.part("id")))
     forms = form.fresh(view)
+    sent = form.refused(*refused, view.claim) if refused else None
     if sent and sent.kind in forms:
         forms[sent.kind] = sent
+    error = refused[1] if refused else alert
     return pages.page(
         "case.html",
-        status,
+        error.status if error else 200,
         **_around(call),
         view=view,
         forms=forms,

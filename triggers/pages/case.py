@@ -67,6 +67,7 @@ class CaseView:
 
     task: Resource
     record: CaseRecord
+    claim: Resource
     member: Person
     matched: bool
     """Whether the member is the payer's own, or as submitted."""
@@ -128,6 +129,7 @@ async def view(work: UnitOfWork, task: Resource) -> CaseView:
     return CaseView(
         task=task,
         record=record,
+        claim=claim,
         member=person(patient),
         matched=record.patient is not None,
         provider=(provider or {}).get("name") or "Name not on file",

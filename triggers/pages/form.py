@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from domain.errors import Malformed, Problem, Rejected
 from domain.facts import FindingStatus
-from domain.review_decision import Decision
+from domain.json import Resource
+from domain.review_decision import Decision, item_decisions, parse_decision
 from triggers.pages.case import CaseView
 
 Fields = Mapping[str, Sequence[str]]
@@ -60,34 +61,57 @@ def fresh(view: CaseView) -> dict[str, Form]:
     return {kind: Form(kind, fields) for kind, fields in filled.items()}
 
 
-def refused(fields: Fields, error: Rejected) -> Form:
-    """The form as it was sent, with what to do about ``error``."""
-    problems = error.problems if isinstance(error, Malformed) else (Problem(path="", text=_sentence(error)),)
-    kind = next(iter(fields.get("decision", ())), "")
-    return Form(kind, fields, tuple((_field(each.path, fields), each.text) for each in problems), open=True)
+def refused(fields: Fields, error: Rejected, claim: Resource) -> Form:
+    """The form as it was sent, with what to do about ``error`` and about everything else that is wrong with it."""
+    found = [*error.problems] if isinstance(error, Malformed) else [Problem(path="", text=_sentence(error))]
+    found += [problem for problem in _every_problem(fields, claim) if problem not in found]
+    return Form(_one(fields, "decision"), fields, tuple((_field(each.path, fields), each.text) for each in found), True)
 
 
-def decision_body(fields: Fields) -> dict[str, Any]:
-    """The body of ``POST /tasks/{id}/decision``. Raises ``Malformed`` when a final decision is not confirmed."""
-    kind = _one(fields, "decision")
-    if kind in CONFIRMED and "confirmed" not in fields:
+def checked(fields: Fields) -> dict[str, Any]:
+    """The body of ``POST /tasks/{id}/decision``. Raises ``Malformed`` for what the form alone can tell."""
+    problems = _own_problems(fields)
+    if problems:
+        raise Malformed(problems)
+    return _body(fields)
+
+
+def _own_problems(fields: Fields) -> list[Problem]:
+    problems = []
+    if _one(fields, "decision") in CONFIRMED and "confirmed" not in fields:
         text = "Tick the box to confirm that you reviewed the request: the decision is final."
-        raise Malformed([Problem(path="/confirmed", text=text, code="required")])
-    typed = _one(fields, "other").replace(",", " ").split()
-    if not all(_LOINC.fullmatch(code) for code in typed):
+        problems.append(Problem(path="/confirmed", text=text, code="required"))
+    if not all(_LOINC.fullmatch(code) for code in _typed(fields)):
         text = "Write LOINC codes such as 59408-5, with spaces between them."
-        raise Malformed([Problem(path="/information", text=text)])
+        problems.append(Problem(path="/information", text=text))
+    return problems
+
+
+def _every_problem(fields: Fields, claim: Resource) -> list[Problem]:
+    problems = _own_problems(fields)
+    try:
+        item_decisions(parse_decision(_body(fields)), claim)
+    except Malformed as error:
+        problems = [*error.problems, *problems]
+    return problems
+
+
+def _body(fields: Fields) -> dict[str, Any]:
     body: dict[str, Any] = {
-        "decision": kind,
+        "decision": _one(fields, "decision"),
         "reason": _one(fields, "reason"),
         "criteria": [each for each in fields.get("criteria", ()) if each],
         "start": _one(fields, "start"),
         "end": _one(fields, "end"),
-        "information": list(dict.fromkeys([*fields.get("information", ()), *typed])),
+        "information": list(dict.fromkeys([*fields.get("information", ()), *_typed(fields)])),
         "items": [_item(fields, sequence) for sequence in _sequences(fields)],
         "note": _one(fields, "note"),
     }
     return {key: value for key, value in body.items() if value}
+
+
+def _typed(fields: Fields) -> list[str]:
+    return _one(fields, "other").replace(",", " ").split()
 
 
 def _item(fields: Fields, sequence: str) -> dict[str, Any]:
