@@ -5,7 +5,6 @@ http://hl7.org/fhir/us/davinci-cdex/OperationDefinition/submit-attachment
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import azure.durable_functions as df
@@ -18,7 +17,8 @@ from domain.cases import CaseRecord, changed_case, read_case
 from domain.codes import TASK_CODE, TRACKING_NUMBER, TaskCode
 from domain.errors import Conflict, Malformed, NotFound, Problem
 from domain.information import OPEN, attachments, tracking_of
-from domain.json import Resource
+from domain.json import Json, Resource
+from domain.pas.structure import structural_problems
 from domain.principal import Role
 from triggers.door import WITH_KEY, Call, Dialect, door, fhir
 from triggers.submit import submitter
@@ -47,14 +47,20 @@ async def attach(call: Call) -> func.HttpResponse:
 
 
 def _read(call: Call) -> dict[str, Any]:
-    try:
-        parameters = json.loads(call.body)
-    except ValueError:
-        raise Malformed([Problem(path="$", text="The body is not JSON.", code="structure")], "not-json") from None
+    parameters = call.json
     if not isinstance(parameters, dict) or parameters.get("resourceType") != "Parameters":
         text = "The body is not a Parameters resource."
         raise Malformed([Problem(path="$", text=text, code="structure")], "not-parameters")
+    if problems := list(structural_problems(_without_resources(parameters), "Parameters")):
+        raise Malformed(problems)
     return parameters
+
+
+def _without_resources(element: Json) -> Json:
+    """Parameters alone: what they carry is judged by itself."""
+    if isinstance(element, dict):
+        return {key: _without_resources(value) for key, value in element.items() if key != "resource"}
+    return [_without_resources(each) for each in element] if isinstance(element, list) else element
 
 
 async def _case(call: Call, number: str) -> tuple[Resource, CaseRecord]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
 from typing import Any, Final
 
@@ -44,8 +43,10 @@ async def search_cases(call: Call) -> func.HttpResponse:
     """As ``GET /cases`` and by ``member`` id, which may not stand in a URL. The body is a JSON object."""
     body = _object(call)
     member = body.pop("member", None)
+    if not isinstance(member, str | None):
+        raise Malformed([Problem(path="/member", text="Give the member id as a string.", code="value")])
     asked = listing({k: str(v) for k, v in body.items()}, filters=FILTERS, sorts=SORTS, sort="due")
-    if not isinstance(member, str):
+    if member is None:
         return answer(await _find(call, asked, {}))
     work = unit(call.to.fhir, case="search", step="search-cases", recorded=call.to.now(), actor=call.who.id,
                 role=next(iter(sorted(call.who.roles))), audit_reads=True)  # fmt: skip
@@ -169,10 +170,7 @@ def _latest(call: Call, hours: str) -> str:
 
 
 def _object(call: Call) -> dict[str, Any]:
-    try:
-        body = json.loads(call.body or b"{}")
-    except ValueError:
-        body = None
+    body = call.json if call.body else {}
     if not isinstance(body, dict):
-        raise Malformed([Problem(path="", text="Send a JSON object.", code="structure")], "not-json")
+        raise Malformed([Problem(path="$", text="Send a JSON object.", code="structure")])
     return body

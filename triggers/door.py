@@ -18,6 +18,7 @@ from adapters.connections import Connections, connections
 from domain.errors import Defect, Forbidden, Malformed, Problem, TooLarge, Unauthenticated, WorkflowError
 from domain.json import Json
 from domain.operation_outcome import operation_outcome
+from domain.pas.bundle import deeper_than
 from domain.principal import Principal, Role, principal
 from domain.problem_json import problem
 from triggers import pages
@@ -53,6 +54,21 @@ class Call:
         body: bytes = self.request.get_body() or b""
         if len(body) > self.to.settings.max_body_bytes:
             raise TooLarge("body", f"send at most {self.to.settings.max_body_bytes} bytes")
+        return body
+
+    @property
+    def json(self) -> Json:
+        """The body as JSON. Raises ``Malformed('not-json')`` and ``TooLarge('depth')``."""
+        limit = self.to.settings.max_depth
+        too_deep = TooLarge("depth", f"nest at most {limit} levels")
+        try:
+            body = json.loads(self.body)
+        except RecursionError:
+            raise too_deep from None
+        except ValueError:
+            raise Malformed([Problem(path="$", text="The body is not JSON.", code="structure")], "not-json") from None
+        if deeper_than(body, limit):
+            raise too_deep
         return body
 
     @property

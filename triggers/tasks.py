@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, Final
 
 import azure.durable_functions as df
 import azure.functions as func
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from adapters.fhir.unit import UnitOfWork, unit
 from domain import fhir, review
@@ -33,7 +32,7 @@ class Assignment(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    to: str
+    to: str = Field(min_length=1, max_length=200)
     """Id of the principal who shall review."""
 
 
@@ -70,7 +69,7 @@ async def assign_task(call: Call) -> func.HttpResponse:
 @door(blueprint, "tasks/{id}/decision", "POST", roles=REVIEWERS)
 async def decide_task(call: Call) -> func.HttpResponse:
     """Approve, deny with a reason, modify or request information. See ``domain.review_decision.ReviewDecision``."""
-    return answer(await decide(call, call.part("id"), _json(call)))
+    return answer(await decide(call, call.part("id"), call.json))
 
 
 async def find_tasks(call: Call, asked: Listing) -> dict[str, Any]:
@@ -161,10 +160,3 @@ def review_work(call: Call, task: str, *, audit_reads: bool = False) -> UnitOfWo
         role=role,
         audit_reads=audit_reads,
     )
-
-
-def _json(call: Call) -> Json:
-    try:
-        return json.loads(call.body)
-    except ValueError:
-        raise Malformed([Problem(path="", text="The body is not JSON.", code="structure")], "not-json") from None

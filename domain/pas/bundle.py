@@ -145,7 +145,7 @@ def _read(body: bytes, limits: Limits) -> Resource:
         raise Malformed(
             [Problem(path="$", text="The body is not JSON in UTF-8.", code="structure")], "not-json"
         ) from None
-    if _deeper_than(bundle, limits.depth):
+    if deeper_than(bundle, limits.depth):
         raise TooLarge("depth", f"Nest at most {limits.depth} levels.")
     if not isinstance(bundle, dict) or bundle.get("resourceType") != "Bundle":
         raise Malformed([Problem(path="$", text="The body is not a FHIR Bundle.", code="structure")], "not-a-bundle")
@@ -172,7 +172,8 @@ def _not_a_number(_: str) -> NoReturn:
     raise ValueError
 
 
-def _deeper_than(element: Json, limit: int) -> bool:
+def deeper_than(element: Json, limit: int) -> bool:
+    """Whether objects and arrays nest in more than ``limit`` levels."""
     level = [element]
     for _ in range(limit):
         level = [child for parent in level for child in _children(parent) if isinstance(child, dict | list)]
