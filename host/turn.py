@@ -11,6 +11,7 @@ from datetime import datetime
 from host import codec_v1 as codec
 from host.actions import HTTP_ACTIVITY, AskEntity, CallActivity, CallChild, Decision, Leaf
 from host.clock import Clock
+from host.defects import DefectLog
 from host.determinism import contradictions
 from host.draft import Draft
 from host.errors import UnknownFunction
@@ -46,6 +47,7 @@ class Turns:
         self._invoker = invoker
         self._clock = clock
         self._options = options
+        self._defects = DefectLog()
 
     @property
     def _fixed(self) -> bool:
@@ -70,6 +72,7 @@ class Turns:
         return await self._decide(loaded, intake, finished, now)
 
     async def _decide(self, loaded: Loaded, intake: Intake, finished: Sequence[Finished], now: datetime) -> Progress:
+        instance_id = loaded.instance.instance_id
         draft = Draft(loaded, intake, now)
         decision = await self._ask(draft)
         position = replay(decision.actions, draft.events, greedy=self._fixed)
@@ -79,7 +82,8 @@ class Turns:
             draft = Draft(loaded, intake, now)
             decision = await self._ask(draft)
             position = replay(decision.actions, draft.events, greedy=True)
-        self._warn(draft, position)
+        if not self._fixed:
+            self._defects.report(instance_id, intake.events, position)
         return await self._commit(self._apply(draft, decision, position))
 
     async def _ask(self, draft: Draft) -> Decision:
@@ -206,31 +210,3 @@ class Turns:
             unused=tuple(draft.intake.unused),
             instance=turn.instance,
         )
-
-    def _warn(self, draft: Draft, position: Position) -> None:
-        """Say loudly where Azure's behaviour is at work that ``fixed`` would spare the app."""
-        if self._fixed:
-            return
-        instance = draft.instance.instance_id
-        arrived = {id(event) for event in draft.intake.events}
-        for event in position.early:
-            if id(event) in arrived:
-                log.warning(
-                    "event-slot: event '%s' reached instance %s before a wait for it; the SDK keeps one such event a "
-                    "name and may hand it to several waits (azure-functions-durable-python#507)",
-                    event.name,
-                    instance,
-                )
-        if position.continued is not None and position.early and not position.open:
-            log.warning(
-                "events-lost: instance %s continued as new with %d unread event(s), which Azure drops "
-                "(azure-functions-durable-python#331)",
-                instance,
-                len(position.early),
-            )
-        if position.stuck:
-            log.warning(
-                "ordered-scheduling: instance %s went on, but as on Azure its next action starts only after every "
-                "task of an earlier task_any, task_all or wait that was sent has ended",
-                instance,
-            )

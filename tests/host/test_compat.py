@@ -82,9 +82,26 @@ def failing_all(context: df.DurableOrchestrationContext) -> Flow:
         return "handled"
 
 
+def retry_beside_failure(context: df.DurableOrchestrationContext) -> Flow:
+    options = df.RetryOptions(first_retry_interval_in_milliseconds=1000, max_number_of_attempts=2)
+    try:
+        yield context.task_all([context.call_activity("boom"), context.call_activity_with_retry("boom", options)])
+    except Exception:
+        return (yield context.call_activity("hello", "x"))
+
+
 @pytest.fixture
 async def host(store: Store, compat: Compat) -> AsyncIterator[DurableHost]:
-    flows = (two_waits, waits_after_timer, parallel_waits, reused_task, abandoned_activity, collector, failing_all)
+    flows = (
+        two_waits,
+        waits_after_timer,
+        parallel_waits,
+        reused_task,
+        abandoned_activity,
+        collector,
+        failing_all,
+        retry_beside_failure,
+    )
     invoker = FunctionsInvoker({code.__name__: code for code in flows}, {"hello": _hello, "boom": _boom})
     async with durable_host(invoker, store=store, compat=compat) as host:
         yield host
@@ -168,6 +185,20 @@ async def test_a_failed_task_all_goes_on_at_once_only_when_fixed(host: DurableHo
         return
     assert status.status is Status.RUNNING
     assert (await host.raise_event(status.instance_id, "never")).output == '"handled"'
+
+
+async def test_a_retry_beside_a_failure_in_one_task_all_shifts_all_numbers_on_azure(
+    host: DurableHost, compat: Compat, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The SDK goes on at the failure and numbers the next call; Azure gives that number to the timer of the retry."""
+    begun = await host.run("retry_beside_failure")
+    await host.advance(hours=1)
+    ended = await host.settled(begun.instance_id)
+    if compat == "fixed":
+        assert ended.output == '"Hello x!"'
+    else:
+        assert ended.output is None, "the end of the timer is taken for that of the activity"
+        assert "ordered-scheduling" in caplog.text
 
 
 async def test_events_at_continue_as_new(host: DurableHost, compat: Compat, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,0 +1,56 @@
+"""Says in one loud line each where Azure's own behaviour is at work, which ``--compat fixed`` would spare the app."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from host.model import Event
+from host.replay import Position
+
+log = logging.getLogger(__name__)
+
+
+class DefectLog:
+    """Names defect and instance, once per occurrence."""
+
+    def __init__(self) -> None:
+        self._stuck: set[str] = set()
+
+    def report(self, instance_id: str, arrived: Sequence[Event], position: Position) -> None:
+        """Look at where a turn under ``azure`` has led. ``arrived``: the messages of the turn."""
+        self._event_slot(instance_id, arrived, position)
+        self._events_lost(instance_id, position)
+        self._ordered_scheduling(instance_id, position)
+
+    def _event_slot(self, instance_id: str, arrived: Sequence[Event], position: Position) -> None:
+        new = {id(event) for event in arrived}
+        for event in position.early:
+            if id(event) in new:
+                log.warning(
+                    "event-slot: event '%s' reached instance %s before a wait for it; the SDK keeps one such event a "
+                    "name and may hand it to several waits (azure-functions-durable-python#507)",
+                    event.name,
+                    instance_id,
+                )
+
+    def _events_lost(self, instance_id: str, position: Position) -> None:
+        if position.continued is not None and position.early and not position.open:
+            log.warning(
+                "events-lost: instance %s continued as new with %d unread event(s), which Azure drops "
+                "(azure-functions-durable-python#331)",
+                instance_id,
+                len(position.early),
+            )
+
+    def _ordered_scheduling(self, instance_id: str, position: Position) -> None:
+        if not position.stuck:
+            self._stuck.discard(instance_id)
+        elif instance_id not in self._stuck:
+            self._stuck.add(instance_id)
+            log.warning(
+                "ordered-scheduling: instance %s went on, but as on Azure its next action starts only after every task "
+                "of an earlier task_any, task_all or wait that was sent has ended; a retry among them shifts the "
+                "numbers of all later tasks",
+                instance_id,
+            )
