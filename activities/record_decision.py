@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from activities.records import change_record, plan_zone, read_record
 from activities.step import Work, step
+from domain import fhir
 from domain.cases import CaseRecord, CaseState
 from domain.codes import FollowUp
 from domain.decision import ItemDecision, overall
 from domain.json import Resource
 from domain.messages import RecordDecisionInput, RecordedDecision
-from domain.pas.response import ResponseError, Reviewer, answers, authorization_number, claim_response
+from domain.pas.response import (
+    ResponseError,
+    Reviewer,
+    answers,
+    authorization_number,
+    authorized_providers,
+    claim_response,
+)
 from domain.review import decided_items, review_notes, reviewer_of
 
 
@@ -39,7 +49,7 @@ async def _write(
         response = claim_response(record.subject, claim, created=work.envelope.at, errors=[error])
         state = CaseState.INELIGIBLE
     else:
-        response = _response(work, record, claim, decisions, review)
+        response = _response(work, record, claim, decisions, review, await _providers(work, claim))
         state = overall(decisions)
     work.unit.update({**response, "id": record.response.split("/")[1]})
     await change_record(work, state=state)
@@ -58,6 +68,7 @@ def _response(
     claim: Resource,
     decisions: tuple[ItemDecision, ...],
     review: Resource | None,
+    providers: Mapping[int, str],
 ) -> Resource:
     on = work.envelope.at.astimezone(plan_zone(work, record)).date()
     items = answers(
@@ -68,4 +79,14 @@ def _response(
         notes=review_notes(review) if review else None,
     )
     reviewer = reviewer_of(review) if review else Reviewer(human=False)
-    return claim_response(record.subject, claim, items, created=work.envelope.at, reviewer=reviewer)
+    return claim_response(
+        record.subject, claim, items, created=work.envelope.at, reviewer=reviewer, providers=providers
+    )
+
+
+async def _providers(work: Work[RecordDecisionInput], claim: Resource) -> Mapping[int, str]:
+    """Who may perform each item."""
+    members = (str(fhir.reference(member["provider"])) for member in claim.get("careTeam") or [])
+    roles = [member for member in members if member.startswith("PractitionerRole/")]
+    found = dict(zip(roles, await work.unit.read_many(roles), strict=True)) if roles else {}
+    return authorized_providers(claim, found.get)
