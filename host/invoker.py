@@ -22,12 +22,15 @@ from host.functions import Function, Kind
 from host.invocation import FunctionFailed, Invocation
 from host.invocation import Kind as DurableKind
 from host.runner import run_async, run_sync
+from host.settings import StartupError
 from host.telemetry import Telemetry
 
 log = logging.getLogger("host.invoker")
 
 T = TypeVar("T")
 
+THREADS = "PYTHON_THREADPOOL_THREAD_COUNT"
+"""App setting: how many plain functions run at a time."""
 KINDS: dict[DurableKind, Kind] = {
     "orchestrator": Kind.ORCHESTRATION,
     "activity": Kind.ACTIVITY,
@@ -101,8 +104,7 @@ class Executor:
     """The threads and the loop that functions run on."""
 
     def __init__(self) -> None:
-        configured = os.environ.get("PYTHON_THREADPOOL_THREAD_COUNT")
-        self._pool = ThreadPoolExecutor(int(configured) if configured else None, "function")
+        self._pool = ThreadPoolExecutor(_thread_count(), "function")
         self._turns = ThreadPoolExecutor(max(2, os.cpu_count() or 1), "turn")
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="functions", daemon=True)
@@ -127,6 +129,13 @@ class Executor:
         self._loop.call_soon_threadsafe(self._loop.stop)
         await asyncio.to_thread(self._thread.join)
         self._loop.close()
+
+
+def _thread_count() -> int | None:
+    text = os.environ.get(THREADS, "")
+    if text and not (text.isdecimal() and int(text) > 0):
+        raise StartupError(f"{THREADS} must be a number from 1 on.")
+    return int(text) if text else None
 
 
 async def _release() -> None:

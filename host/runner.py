@@ -6,10 +6,12 @@ Used in the host's own process and in the child process of ``--isolate``; the ru
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 import traceback
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from azure.functions import meta
@@ -22,25 +24,8 @@ from host.invocation import FunctionFailed
 from host.logs import current_instance, current_trace
 
 _PROPAGATOR = TraceContextTextMapPropagator()
-_HERE = str(Path(__file__).parent)
+_HERE = f"{Path(__file__).parent}{os.sep}"
 _thread = threading.local()
-
-
-class _TraceContext:
-    def __init__(self, call: Call) -> None:
-        self._call = call
-
-    @property
-    def trace_parent(self) -> str:
-        return self._call.traceparent or ""
-
-    @property
-    def trace_state(self) -> str:
-        return self._call.tracestate or ""
-
-    @property
-    def attributes(self) -> dict[str, str]:
-        return {}
 
 
 class Context:
@@ -68,11 +53,13 @@ class Context:
 
     @property
     def trace_context(self) -> Any:
-        return _TraceContext(self._call)
+        return SimpleNamespace(
+            trace_parent=self._call.traceparent or "", trace_state=self._call.tracestate or "", attributes={}
+        )
 
     @property
     def retry_context(self) -> Any:
-        return None
+        return SimpleNamespace(retry_count=0, max_retry_count=0, exception=None)
 
 
 class Out:
@@ -135,12 +122,11 @@ def _failures(function: Function) -> Iterator[None]:
         raise FunctionFailed(type(cause).__name__, str(error), frames(cause)) from error
 
 
-def frames(error: BaseException) -> tuple[str, ...]:
-    """``file:line:function`` outside the host, outermost first; no values."""
+def frames(error: BaseException, of_host: bool = False) -> tuple[str, ...]:
+    """``file:line:function``, outermost first, no values; those of the host itself only on demand."""
     found = traceback.extract_tb(error.__traceback__)
-    return tuple(
-        f"{frame.filename}:{frame.lineno}:{frame.name}" for frame in found if not frame.filename.startswith(_HERE)
-    )
+    shown = [frame for frame in found if of_host or not frame.filename.startswith(_HERE)]
+    return tuple(f"{frame.filename}:{frame.lineno}:{frame.name}" for frame in shown)
 
 
 def _bind(function: Function, call: Call) -> tuple[dict[str, Any], dict[str, Out]]:

@@ -192,8 +192,10 @@ async def _failures(
         return http_error(400, str(error), error)
     except web.HTTPException:
         raise
+    except (ConnectionError, web.RequestPayloadError):
+        return web.Response(status=400)  # the caller hung up
     except Exception as error:
-        log_failure(log, "The host", FunctionFailed(type(error).__name__, "", frames(error)))
+        log_failure(log, "The host", FunctionFailed(type(error).__name__, "", frames(error, of_host=True)))
         return http_error(500, "An error has occurred.")
 
 

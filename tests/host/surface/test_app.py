@@ -111,7 +111,8 @@ app.register_blueprint(bp)
         ("@app.route('a')\ndef f(req: int) -> str: ...", "does not fit its annotation int"),
         ("@app.route('a')\ndef f(req: func.HttpRequest) -> int: ...", "return annotation int"),
         ("@app.route('a')\ndef f(req: func.HttpRequest) -> str | None: ...", "plain class"),
-        ("@app.activity_trigger('x')\ndef f(x: dict[str, str]) -> str: ...", r"plain class as annotation, no dict\[str, str\]"),
+        ("@app.activity_trigger('x')\ndef f(x: dict[str, str]) -> str: ...",
+         r"plain class as annotation, no dict\[str, str\]"),
         ("@app.route('a')\ndef f(req: func.HttpRequest) -> Missing: ...", "cannot be found when the app runs: Missing"),
         ("@app.route('a')\ndef f(req: func.HttpRequest, context: int) -> str: ...", "'context' must be annotated"),
         ("@app.route('a')\n@app.queue_output('q', 'n', 'c')\n"

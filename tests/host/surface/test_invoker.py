@@ -15,6 +15,7 @@ from host.invocation import FunctionFailed, Invocation
 from host.invocation import Kind as DurableKind
 from host.invoker import AppInvoker
 from host.isolation import IsolatedInvoker, WorkerLost
+from host.settings import StartupError
 
 pytestmark = pytest.mark.filterwarnings("ignore:azure.functions df_loads:DeprecationWarning")  # said once a process
 
@@ -118,6 +119,13 @@ async def test_hung_orchestrator_is_run_again_by_the_engine(app: AppIndex, isola
     request = HttpRequest("GET", "http://127.0.0.1", {}, {}, {"seconds": "60"}, b"")
     with pytest.raises(WorkerLost):
         await isolated.run(turn, Call("hang", request, "i"))
+
+
+@pytest.mark.parametrize("count", ["0", "many"])
+def test_thread_count_must_be_a_number(app: AppIndex, monkeypatch: pytest.MonkeyPatch, count: str) -> None:
+    monkeypatch.setenv("PYTHON_THREADPOOL_THREAD_COUNT", count)
+    with pytest.raises(StartupError, match="PYTHON_THREADPOOL_THREAD_COUNT must be a number"):
+        AppInvoker(app)
 
 
 async def test_dead_process_is_started_again(isolated: IsolatedInvoker) -> None:
