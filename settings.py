@@ -6,7 +6,7 @@ from functools import cache
 from typing import Final
 from zoneinfo import available_timezones
 
-from pydantic import AnyHttpUrl, Field, ValidationError, field_validator
+from pydantic import AnyHttpUrl, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from domain.facts import LineOfBusiness
@@ -49,6 +49,8 @@ class Settings(BaseSettings):
     """Most entries of a Bundle."""
     max_depth: int = Field(default=40, ge=5)
     """Deepest nesting of a JSON body."""
+    page_key: SecretStr | None = None
+    """Signs the page tokens of lists. Needed where several processes answer for each other; else each makes its own."""
     sweep_grace_seconds: float = Field(default=30.0, ge=0)
     """How old a stored request or decision must be before the sweep takes its durable half for lost."""
 

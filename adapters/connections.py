@@ -47,8 +47,9 @@ def connect(values: Settings) -> Connections:
     from adapters.notifications.http import HttpNotifier
     from adapters.rules.http import HttpRules
 
+    key = values.page_key.get_secret_value().encode() if values.page_key else None
     return Connections(
-        fhir=HttpFhir(str(values.fhir_url), timeout=values.timeout_seconds),
+        fhir=HttpFhir(str(values.fhir_url), timeout=values.timeout_seconds, page_key=key),
         rules=HttpRules(str(values.rules_url), timeout=values.timeout_seconds),
         notifier=HttpNotifier(values.allowed_hosts, timeout=values.timeout_seconds),
         settings=values,
