@@ -32,6 +32,8 @@ class Intake:
     timers: list[int] = field(default_factory=list)
     unused: list[Finished] = field(default_factory=list)
     """Wait for a later turn."""
+    more: bool = False
+    """Something was left for the next turn."""
     held: list[Message] = field(default_factory=list)
     """External events that nobody waits for yet; they stay in the inbox."""
     terminated: Event | None = None
@@ -61,6 +63,7 @@ def gather(loaded: Loaded, finished: Sequence[Finished], now: datetime, *, hold:
     openings = _Openings(loaded, hold=hold)
     for candidate in candidates:
         if one and intake.events:
+            intake.more = True
             if isinstance(candidate.source, Finished):
                 intake.unused.append(candidate.source)
             continue

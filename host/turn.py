@@ -201,7 +201,7 @@ class Turns:
                 "" if self._fixed else "; as on Azure the start is dropped and the parent waits for ever",
             )
         wake = {message.target for message in turn.messages} | {start.instance.instance_id for start in turn.starts}
-        if refused or deliverable(draft.intake.held, draft.waits) or draft.intake.unused:
+        if refused or draft.intake.more or deliverable(draft.intake.held, draft.waits):
             wake.add(turn.instance.instance_id)
         return Progress(
             wake=frozenset(wake),

@@ -170,6 +170,17 @@ async def test_a_task_that_was_yielded_before_delays_what_follows_on_azure(
     assert (await host.raise_event(begun.instance_id, "c", 1)).output == '"b"'
 
 
+async def test_messages_that_come_together_are_all_read_when_the_code_went_on_by_itself(
+    host: DurableHost, compat: Compat
+) -> None:
+    begun = await host.run("abandoned_activity")
+    await host.hub.suspend(begun.instance_id)
+    for name in ("slow", "b", "c"):
+        await host.raise_event(begun.instance_id, name, 1)
+    await host.hub.resume(begun.instance_id)
+    assert (await host.settled(begun.instance_id)).output == '"b"'
+
+
 async def test_a_reused_event_task_still_wins(host: DurableHost, compat: Compat) -> None:
     begun = await host.run("reused_task")
     await host.advance(days=1, hours=1)

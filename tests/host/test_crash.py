@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -44,13 +45,26 @@ async def test_a_host_that_is_killed_in_full_flight_loses_nothing(tmp_path: Path
     await _assert_complete(tmp_path, count, acknowledged)
 
 
-def _killed_after(data: Path, count: int, lines: int) -> list[str]:
-    """What the host acknowledged before it was killed."""
+@pytest.mark.fault
+async def test_a_host_that_is_killed_again_and_again_loses_nothing(tmp_path: Path) -> None:
+    count = 100
+    acknowledged: list[str] = []
+    for round_ in range(6):
+        acknowledged += _killed_after(tmp_path, count, 5, seconds=0.1 * round_)
+    for round_ in range(6):
+        _killed_after(tmp_path, count, 0, seconds=1.0 + 0.2 * round_)
+    assert _run(tmp_path, count).returncode == 0
+    await _assert_complete(tmp_path, count, acknowledged)
+
+
+def _killed_after(data: Path, count: int, lines: int, seconds: float = 0.0) -> list[str]:
+    """What the host acknowledged before it was killed, ``seconds`` after the last of ``lines`` acknowledgements."""
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     command = [sys.executable, str(SCRIPT), str(data), str(count)]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        acknowledged = [process.stdout.readline().strip() for _ in range(lines)]
+        acknowledged = [line for _ in range(lines) if (line := process.stdout.readline().strip())]
+        time.sleep(seconds)
         process.send_signal(signal.SIGKILL)
     return acknowledged
 
