@@ -97,6 +97,7 @@ class _Worker:
         self, process: asyncio.subprocess.Process, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         self.lost = False
+        self._closing = False
         self._process = process
         self._reader = reader
         self._writer = writer
@@ -135,12 +136,13 @@ class _Worker:
 
     def kill(self) -> None:
         """End the process at once."""
-        self.lost = True
+        self.lost = self._closing = True
         if self._process.returncode is None:
             self._process.kill()
 
     async def close(self) -> None:
         """Close the pipe and wait for the end."""
+        self._closing = True
         self._writer.close()
         try:
             await asyncio.wait_for(self._process.wait(), 5)
@@ -164,4 +166,6 @@ class _Worker:
         for waiting in self._waiting.values():
             if not waiting.done():
                 waiting.set_exception(WorkerLost("the process of the functions ended"))
-        await self._process.wait()
+        code = await self._process.wait()
+        if not self._closing:
+            log.error("the process of the functions ended with status %d; the next call starts another", code)

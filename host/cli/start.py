@@ -30,6 +30,8 @@ IDENTITIES = "identities.json"
 TIMERS = "timers.json"
 STORE = "hub.sqlite"
 CLOCK = "clock.json"
+ENVIRONMENT = "AZURE_FUNCTIONS_ENVIRONMENT"
+"""Set as Core Tools does, so that an app can tell where it runs."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,7 @@ def run(options: argparse.Namespace) -> int:
     with lock.hold(data):
         if app_directory.is_dir():
             os.chdir(app_directory)
+        os.environ.setdefault(ENVIRONMENT, "Development")
         app = load_app(app_directory)
         return asyncio.run(_serve(options, app, data, people, telemetry.set_up(options.spans)))
 

@@ -10,12 +10,14 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from host.cli.api import Api
 from host.cli.main import main
 
 APP = Path(__file__).parent / "app"
@@ -77,6 +79,15 @@ class Process:
                 return text
             time.sleep(0.05)
         raise AssertionError(text)
+
+    def wait_for_failure(self, instance: str) -> None:
+        """Until the instance has failed."""
+        api = Api(self.data)
+        for _ in range(100):
+            if api.admin("GET", f"/instances/{instance}")["runtimeStatus"] == "Failed":
+                return
+            time.sleep(0.05)
+        raise AssertionError("it did not fail")
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         self.process.send_signal(how)
@@ -201,6 +212,40 @@ def test_hung_function_does_not_hold_the_stop(tmp_path: Path) -> None:
     assert process.stop() == 0
     assert time.monotonic() - before < 10
     assert "Functions still ran after 1 s" in process.output
+
+
+def test_hung_activity_is_killed_and_its_instance_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    process = Process(tmp_path / "data", "--isolate")
+    process.post("/api/start/slow?id=hung", 60)
+    process.post("/api/start/sequence?id=fine", 1)
+    assert "failed: " in process.wait_for("hung", "Failed", capsys)
+    process.wait_for("fine", "Completed", capsys)
+    process.post("/api/start/sequence?id=later", 1)
+    process.wait_for("later", "Completed", capsys)
+    assert process.stop() == 0
+    assert "sleeper ran longer than functionTimeout" in process.output
+
+
+@pytest.mark.parametrize("isolate", [(), ("--isolate",)])
+def test_nothing_that_callers_send_is_logged(tmp_path: Path, isolate: tuple[str, ...]) -> None:
+    spans = tmp_path / "spans.jsonl"
+    process = Process(
+        tmp_path / "data", "--spans", str(spans), "--log-level", "debug", "--log-format", "json", *isolate
+    )
+    process.post("/api/start/failing?id=f&note=canary-query", {"name": "canary-body"})
+    for path in (
+        "/api/broken?note=canary-query",
+        "/api/canary-path",
+        "/runtime/webhooks/durabletask/instances?code=canary-key",
+    ):
+        with pytest.raises(urllib.error.HTTPError):
+            process.post(path, "canary-body")
+    process.wait_for_failure("f")
+    assert process.stop() == 0
+    written = process.output + spans.read_text()
+    assert "broken failed: ValueError" in written
+    assert "activity:fail" in written
+    assert "canary" not in written
 
 
 def test_stopping_lets_running_functions_end(tmp_path: Path) -> None:

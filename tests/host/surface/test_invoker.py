@@ -128,10 +128,11 @@ def test_thread_count_must_be_a_number(app: AppIndex, monkeypatch: pytest.Monkey
         AppInvoker(app)
 
 
-async def test_dead_process_is_started_again(isolated: IsolatedInvoker) -> None:
+async def test_dead_process_is_started_again(isolated: IsolatedInvoker, caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(WorkerLost):
         await http(isolated, "leave")
     assert (await http(isolated, "nothing")).status == 204
+    assert "the process of the functions ended with status 3" in caplog.text
 
 
 async def test_in_process_trace_and_instance_reach_log_lines(app: AppIndex, caplog: pytest.LogCaptureFixture) -> None:
