@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta, timezone
 from uuid import uuid4
 
 import pytest
@@ -247,6 +248,53 @@ async def test_tasks_by_due_page_by_page(fhir: Fhir) -> None:
     ] == expected[::-1]
     late = await fhir.search("Task", sought | {"due": ["ge2026-12-02", "lt2027-01-01"], "_count": "9"})
     assert [r["id"] for r in late.matches] == [tasks[3]["id"], tasks[0]["id"]]
+
+
+async def test_pages_keep_every_criterion(fhir: Fhir) -> None:
+    queue = uuid4().hex
+    tasks = [task(identifier=[{"system": "urn:queue", "value": queue}]) for _ in range(4)]
+    await fhir.transaction([create(t) for t in tasks])
+    soon = (datetime.now(timezone(timedelta(hours=2))) + timedelta(hours=1)).isoformat()
+    sought = {"identifier": f"urn:queue|{queue}", "status": "requested,accepted", "_lastUpdated": f"lt{soon}"}
+    page = await fhir.search("Task", {**sought, "_count": "3", "_sort": "-authored-on"})
+    found = [r["id"] for r in page.matches]
+    assert page.next is not None
+    found += [r["id"] for r in (await fhir.next_page(page.next)).matches]
+    assert sorted(found) == sorted(t["id"] for t in tasks)
+    past = {**sought, "_lastUpdated": "lt2020-01-01T00:00:00+02:00"}
+    assert (await fhir.search("Task", past)).matches == ()
+
+
+async def test_tasks_of_a_case(fhir: Fhir) -> None:
+    case = task(focus={"reference": f"Claim/{uuid4()}"})
+    claim = {
+        "resourceType": "Claim",
+        "id": case["focus"]["reference"].removeprefix("Claim/"),
+        "status": "active",
+    }
+    part = task(
+        partOf=[{"reference": f"Task/{case['id']}"}],
+        performerType=[{"coding": [{"system": "urn:queue", "code": case["id"]}]}],
+    )
+    await fhir.transaction([create(claim), create(case), create(part)])
+    assert await ids(fhir, "Task", part_of=f"Task/{case['id']}", status="requested") == [part["id"]]
+    assert await ids(fhir, "Task", focus=f"Claim/{claim['id']}") == [case["id"]]
+    assert await ids(fhir, "Task", performer=f"urn:queue|{case['id']}") == [part["id"]]
+
+
+async def test_a_subscription_is_only_stored(fhir: Fhir) -> None:
+    topic = f"http://example.org/topic/{uuid4().hex}"
+    subscription = {
+        "resourceType": "Subscription",
+        "id": str(uuid4()),
+        "status": "active",
+        "reason": "notices",
+        "criteria": topic,
+        "channel": {"type": "rest-hook", "endpoint": "http://127.0.0.1:1/", "payload": "application/fhir+json"},
+    }
+    [stored] = await fhir.transaction([create(subscription)])
+    assert stored["status"] == "active"
+    assert await ids(fhir, "Subscription", status="active", criteria=topic) == [subscription["id"]]
 
 
 async def test_sorted_by_last_update(fhir: Fhir) -> None:

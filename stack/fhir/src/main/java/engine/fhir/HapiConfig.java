@@ -138,6 +138,7 @@ class HapiConfig {
         server.setDefaultPageSize(PAGE_SIZE);
         server.setMaximumPageSize(MAX_PAGE_SIZE);
         server.registerInterceptor(new CreateOnly());
+        server.registerInterceptor(new StableOrder());
         server.registerInterceptor(new FailureLog());
         server.registerInterceptor(new Durable(source));
         return server;
