@@ -34,14 +34,10 @@ def clinic(servers: stack.Servers, tmp_path_factory: pytest.TempPathFactory) -> 
     hook.close()
 
 
-@pytest.fixture
-def build(clinic: Clinic, stack_options: stack.Options, tmp_path: Path) -> Iterator[Build]:
-    """Makes plants, to be entered by ``with``, on the session's servers or ``options``'s; ``settings`` are the app's."""
-
-    def make(*arguments: str, options: stack.Options = stack_options, **settings: str) -> Plant:
-        data = tmp_path / f"plant-{uuid.uuid4().hex[:6]}"
+def _plants(clinic: Clinic, session: stack.Options, folder: Path) -> Iterator[Build]:
+    def make(*arguments: str, options: stack.Options = session, **settings: str) -> Plant:
         return Plant(
-            data=data,
+            data=folder / f"plant-{uuid.uuid4().hex[:6]}",
             port=free_port(),
             options=options,
             hook_port=None,
@@ -50,7 +46,24 @@ def build(clinic: Clinic, stack_options: stack.Options, tmp_path: Path) -> Itera
         )
 
     yield make
-    assert _processes_of(tmp_path) == []
+    assert _processes_of(folder) == []
+
+
+@pytest.fixture
+def build(clinic: Clinic, stack_options: stack.Options, tmp_path: Path) -> Iterator[Build]:
+    """Makes plants, to be entered by ``with``, on the session's servers or ``options``; ``settings`` are the app's.
+
+    Fails a test that leaves a process behind.
+    """
+    yield from _plants(clinic, stack_options, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def build_once(
+    clinic: Clinic, stack_options: stack.Options, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Build]:
+    """``build`` for a plant that the tests of a module share."""
+    yield from _plants(clinic, stack_options, tmp_path_factory.mktemp("plants"))
 
 
 @pytest.fixture

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -12,7 +14,6 @@ from typing import Any
 
 import httpx
 
-from host.crashpoints import KILLED
 from samples.client import Answered, Client
 from samples.engine import SAMPLES, Engine
 from samples.hook import HookReceiver
@@ -40,9 +41,36 @@ class Clinic:
 class Plant(Engine):
     """An engine that can be watched and killed."""
 
-    def killed(self, seconds: float = 60.0) -> bool:
-        """Whether the app dies as if by ``kill -9`` within ``seconds``."""
-        return self.app.wait(seconds) in (KILLED, -9)
+    def post(self, who: str, path: str, body: object = None) -> httpx.Response | None:
+        """One request of the API; ``None`` when no answer comes."""
+        headers = {"Authorization": f"Bearer {self.token(who)}", "x-functions-key": self.key()}
+        try:
+            return httpx.post(self.url + path, json=body, headers=headers, timeout=60, trust_env=False)
+        except httpx.TransportError:
+            return None
+
+    def revive(self) -> bool:
+        """Start the app if it is dead, without crash points. Says whether it was."""
+        if self.app.poll() is None:
+            return False
+        self.environment.pop("HOST_CRASH_AT", None)
+        self.start_app()
+        return True
+
+    def until(self, what: Callable[[], bool], seconds: float = 60.0) -> None:
+        """Wait until ``what`` holds; the app is started again whenever it is dead."""
+        end = time.monotonic() + seconds
+        while not self._holds(what):
+            assert time.monotonic() < end, f"not so after {seconds:.0f} s; see {self.log}"
+            self.revive()
+            time.sleep(0.05)
+
+    @staticmethod
+    def _holds(what: Callable[[], bool]) -> bool:
+        try:
+            return what()
+        except httpx.HTTPError:
+            return False
 
     def sweep(self) -> None:
         """Run the sweep now."""
@@ -99,18 +127,18 @@ class Request:
     """One request, not sent yet."""
 
     sample: str
-    body: bytes
+    bundle: dict[str, Any]
     case: str
 
     @classmethod
     def of(cls, sample: str, number: str) -> Request:
         """Another request of the content of ``sample``."""
         bundle = request(sample, number=number)
-        return cls(sample, json.dumps(bundle).encode(), case_of(bundle, ORGANIZATION))
+        return cls(sample, bundle, case_of(bundle, ORGANIZATION))
 
     def send(self, client: Client) -> Answered:
         """``$submit``."""
-        return client.send(SUBMITTER, "/fhir/Claim/$submit", self.body)
+        return client.send(SUBMITTER, "/fhir/Claim/$submit", json.dumps(self.bundle).encode())
 
     def try_(self, client: Client) -> Answered | None:
         """``$submit``, or ``None`` when no answer comes: the host died."""
