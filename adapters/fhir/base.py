@@ -43,7 +43,8 @@ class Fhir(Protocol):
     other 4xx. No error message holds a value of a resource.
 
     What is the same on every server, and tested by one contract suite: a PUT that changes nothing makes no version; a
-    reference may name what does not exist; two transactions that create the same resource: one wins."""
+    reference may name what does not exist (a search need not find it by that reference then); of two transactions that
+    create the same resource one wins."""
 
     async def read(self, reference: str) -> Resource:
         """The current version of ``Type/id``, or the named one of ``Type/id/_history/v``."""
