@@ -41,6 +41,8 @@ OPEN: Final = frozenset({CaseState.RECEIVED, CaseState.IN_REVIEW, CaseState.INFO
 DECIDED: Final = frozenset(CaseState) - OPEN - {CaseState.DEEMED}
 """States after a decision. A deemed case is neither: its clock has ended, a person still decides it."""
 
+RECORD_CODES: Final = f"{TASK_CODE}|{TaskCode.PRIOR_AUTHORIZATION},{TASK_CODE}|{TaskCode.APPEAL}"
+"""Search tokens of ``Task.code``: every case record."""
 _STATUS: Final = {
     CaseState.RECEIVED: "requested",
     CaseState.IN_REVIEW: "in-progress",

@@ -6,3 +6,5 @@ from typing import Final
 
 REVIEW_LOAD: Final = "review_load"
 """Name of the entity; its key is the queue's name."""
+QUEUES: Final = ("clinical-review", "appeals")
+"""The review queues."""

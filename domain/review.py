@@ -81,6 +81,11 @@ def excluded(task: Resource) -> frozenset[str]:
     return frozenset(str(value) for value in _values(task, "excluded-reviewer"))
 
 
+def queue(task: Resource) -> str:
+    """The queue that the review waits in."""
+    return str(fhir.code((task.get("performerType") or [{}])[0], QUEUE))
+
+
 def owner(task: Resource) -> str | None:
     """Id of the principal who claimed the review."""
     return ((task.get("owner") or {}).get("identifier") or {}).get("value")

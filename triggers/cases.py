@@ -11,8 +11,8 @@ import azure.functions as func
 from adapters.fhir.members import matched_patient
 from adapters.fhir.unit import unit
 from domain import fhir
-from domain.cases import CaseRecord, case_task_id, read_case, rules_of, timeline
-from domain.codes import CASE_STATE, TASK_CODE, TRACKING_NUMBER, TaskCode
+from domain.cases import RECORD_CODES, CaseRecord, case_task_id, read_case, rules_of, timeline
+from domain.codes import CASE_STATE, TASK_CODE, TRACKING_NUMBER
 from domain.errors import Conflict, Forbidden, Malformed, NotFound, Problem
 from domain.json import Resource
 from domain.principal import Role
@@ -22,7 +22,6 @@ from triggers.listing import Listing, listing
 from triggers.submit import submitter
 
 STAFF: Final = (Role.REVIEWER, Role.MEDICAL_DIRECTOR, Role.CARE_MANAGER, Role.OPERATOR, Role.AUDITOR)
-RECORDS: Final = f"{TASK_CODE}|{TaskCode.PRIOR_AUTHORIZATION},{TASK_CODE}|{TaskCode.APPEAL}"
 SORTS: Final = {"due": "due", "received": "authored-on", "changed": "_lastUpdated"}
 FILTERS: Final = {"status", "state", "tracking", "provider", "remaining"}
 blueprint = df.Blueprint()
@@ -102,7 +101,7 @@ def shown(task: Resource) -> dict[str, Any]:
 
 
 async def _find(call: Call, asked: Listing, query: dict[str, str]) -> dict[str, Any]:
-    wanted: dict[str, str | list[str]] = {"code": RECORDS, **query}
+    wanted: dict[str, str | list[str]] = {"code": RECORD_CODES, **query}
     chosen = asked.filters
     if "status" in chosen:
         wanted["status"] = chosen["status"]

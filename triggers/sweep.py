@@ -16,17 +16,16 @@ import azure.functions as func
 
 from adapters.connections import Connections, connections
 from domain import fhir as elements
-from domain.cases import CaseRecord, CaseState, read_case
-from domain.codes import CASE_STATE, TASK_CODE, TaskCode
+from domain import review
+from domain.cases import RECORD_CODES, CaseRecord, CaseState, read_case
+from domain.codes import CASE_STATE
 from domain.errors import NotFound, Unavailable
 from domain.json import Resource
-from domain.review import REVIEW_STATE
+from domain.load import QUEUES, REVIEW_LOAD
 from triggers.instances import Instances
 
 LOG: Final = logging.getLogger("workflow.sweep")
 SWEEP_SCHEDULE: Final = "0 * * * * *"
-RECORDS: Final = f"{TASK_CODE}|{TaskCode.PRIOR_AUTHORIZATION},{TASK_CODE}|{TaskCode.APPEAL}"
-REVIEWS: Final = f"{TASK_CODE}|{TaskCode.CLINICAL_REVIEW},{TASK_CODE}|{TaskCode.APPEAL_REVIEW}"
 OPEN: Final = "requested,in-progress,on-hold"
 WAITING: Final = f"{CASE_STATE}|{CaseState.INFORMATION_REQUESTED},{CASE_STATE}|{CaseState.DEEMED}"
 """States in which a case may wait for its provider."""
@@ -49,9 +48,11 @@ async def sweep(timer: func.TimerRequest, client: df.DurableOrchestrationClient)
 @blueprint.timer_trigger(schedule="0 0 3 * * *", arg_name="timer")
 @blueprint.durable_client_input(client_name="client")
 async def audit_cases(timer: func.TimerRequest, client: df.DurableOrchestrationClient) -> None:
-    """Every night: each open case must have a live instance and a deadline."""
-    for case, finding in await findings(connections(), Instances(client)):
+    """Every night: each open case must have a live instance and a deadline; the load of the queues is counted anew."""
+    to, instances = connections(), Instances(client)
+    for case, finding in await findings(to, instances):
         LOG.error("case %s: %s; see docs/prior-authorization.md, Parked cases", case, finding)
+    await count_load(to, instances)
 
 
 async def start_received(to: Connections, instances: Instances) -> int:
@@ -66,7 +67,9 @@ async def start_received(to: Connections, instances: Instances) -> int:
 
 async def tell_decided(to: Connections, instances: Instances) -> int:
     """Raise decisions whose review Task stands as decided for longer than the grace period."""
-    return await _tell(to, instances, "decided", {"code": REVIEWS, "business-status": f"{REVIEW_STATE}|decided"})
+    return await _tell(
+        to, instances, "decided", {"code": review.REVIEW_CODES, "business-status": review.DECIDED_STATUS}
+    )
 
 
 async def tell_informed(to: Connections, instances: Instances) -> int:
@@ -97,6 +100,15 @@ async def findings(to: Connections, instances: Instances) -> list[tuple[str, str
     return found
 
 
+async def count_load(to: Connections, instances: Instances) -> None:
+    """Rebuild the entity of each queue from the open reviews."""
+    queues: dict[str, dict[str, str | None]] = {queue: {} for queue in QUEUES}
+    async for task in _tasks(to, {"code": review.REVIEW_CODES, "status": "requested,in-progress"}):
+        queues.setdefault(review.queue(task), {})[task["id"]] = review.owner(task)
+    for queue, tasks in queues.items():
+        await instances.signal(REVIEW_LOAD, queue, "rebuild", {"tasks": tasks})
+
+
 async def _tell(to: Connections, instances: Instances, event: str, query: dict[str, str]) -> int:
     told = 0
     async for task in _tasks(to, {**query, "_lastUpdated": f"lt{_grace(to).isoformat()}"}):
@@ -110,7 +122,7 @@ async def _tell(to: Connections, instances: Instances, event: str, query: dict[s
 
 
 async def _records(to: Connections, wanted: dict[str, str], *, before: datetime) -> AsyncIterator[CaseRecord]:
-    query = {"code": RECORDS, **wanted, "_lastUpdated": f"lt{before.isoformat()}"}
+    query = {"code": RECORD_CODES, **wanted, "_lastUpdated": f"lt{before.isoformat()}"}
     async for task in _tasks(to, query):
         yield read_case(task)
 

@@ -21,7 +21,6 @@ from triggers.listing import Listing, listing
 
 REVIEWERS: Final = (Role.REVIEWER, Role.MEDICAL_DIRECTOR)
 READERS: Final = (*REVIEWERS, Role.OPERATOR, Role.AUDITOR)
-REVIEWS: Final = f"{TASK_CODE}|{TaskCode.CLINICAL_REVIEW},{TASK_CODE}|{TaskCode.APPEAL_REVIEW}"
 OPEN: Final = "requested,in-progress"
 SORTS: Final = {"due": "due", "opened": "authored-on", "priority": "priority"}
 blueprint = df.Blueprint()
@@ -79,7 +78,7 @@ async def find_tasks(call: Call, asked: Listing) -> dict[str, Any]:
 
 def review_query(asked: Listing) -> dict[str, str | list[str]]:
     """The search for the reviews that ``asked`` is about."""
-    query: dict[str, str | list[str]] = {"code": REVIEWS, "status": asked.filters.get("status", OPEN)}
+    query: dict[str, str | list[str]] = {"code": review.REVIEW_CODES, "status": asked.filters.get("status", OPEN)}
     if "queue" in asked.filters:
         query["performer"] = f"{review.QUEUE}|{asked.filters['queue']}"
     return query
@@ -106,7 +105,7 @@ def shown(task: Resource) -> dict[str, Any]:
         "case": task["groupIdentifier"]["value"],
         "status": task["status"],
         "state": fhir.code(task.get("businessStatus"), review.REVIEW_STATE),
-        "queue": fhir.code((task.get("performerType") or [{}])[0], review.QUEUE),
+        "queue": review.queue(task),
         "priority": task.get("priority"),
         "owner": review.owner(task),
         "opened": task.get("authoredOn"),
@@ -125,8 +124,7 @@ async def give(call: Call, task_id: str, who: str, *, claim: bool) -> dict[str, 
     task = await read_review(work, task_id)
     after = review.claimed(task, call.who) if claim else review.assigned(task, who)
     stored = await _write(work, task, after)
-    queue = fhir.code((task.get("performerType") or [{}])[0], review.QUEUE) or "clinical-review"
-    await call.instances.signal(REVIEW_LOAD, queue, "assigned", {"task": task["id"], "reviewer": who})
+    await call.instances.signal(REVIEW_LOAD, review.queue(task), "assigned", {"task": task["id"], "reviewer": who})
     return shown(stored)
 
 
