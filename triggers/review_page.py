@@ -64,6 +64,18 @@ async def review_case(call: Call) -> func.HttpResponse:
     return await _show(call, notice=words.DONE.get(done))
 
 
+@door(blueprint, "review/{id}/documents/{number}", "GET", roles=REVIEWERS, dialect=Dialect.PAGE)
+async def review_document(call: Call) -> func.HttpResponse:
+    """One document of the case as a file, by its number on the page."""
+    async with review_work(call, call.part("id"), audit_reads=True) as work:
+        view = await case.view(work, await read_review(work, call.part("id")))
+    number = call.part("number")
+    document = view.documents[int(number)] if number.isdecimal() and int(number) < len(view.documents) else None
+    if document is None or document.content is None:
+        raise NotFound("document", "the case has no document of this number")
+    return pages.download(document.content, document.kind, f"document-{number}")
+
+
 @door(blueprint, "review/{id}/claim", "POST", roles=REVIEWERS, dialect=Dialect.PAGE)
 async def review_claim(call: Call) -> func.HttpResponse:
     """The reviewer takes the case."""

@@ -34,6 +34,9 @@ HEADERS: Final = {
     "Referrer-Policy": "same-origin",
 }
 
+_HARMLESS: Final = frozenset({"application/pdf", "image/jpeg", "image/png", "image/tiff", "text/plain"})
+"""Media types that are told to the browser as they are."""
+
 
 def _instant(at: datetime, zone: str) -> str:
     """``Mon 30 Nov 2026, 23:59 EST``."""
@@ -58,6 +61,13 @@ def error_page(error: WorkflowError) -> func.HttpResponse:
     problems = [problem.text for problem in error.problems] if isinstance(error, Malformed) else []
     known = words.WHAT_TO_DO.get(error.status, words.WHAT_TO_DO[500])
     return page("error.html", error.status, title=error.title, text=error.text, problems=problems, what_to_do=known)
+
+
+def download(content: bytes, kind: str, name: str) -> func.HttpResponse:
+    """A file to keep, never to show: what a provider sent may hold anything."""
+    mimetype = kind if kind in _HARMLESS else "application/octet-stream"
+    headers = {**HEADERS, "Content-Disposition": f'attachment; filename="{name}"', "Content-Security-Policy": "sandbox"}
+    return func.HttpResponse(content, mimetype=mimetype, headers=headers)
 
 
 def see_other(location: str) -> func.HttpResponse:

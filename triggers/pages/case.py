@@ -15,7 +15,7 @@ from domain.facts import Finding, FindingStatus, Requirement
 from domain.json import Resource
 from domain.pas import claim as claims
 from domain.principal import Principal, Role
-from triggers.pages.clinical import Evidence, Person, Value, evidence, person
+from triggers.pages.clinical import Document, Evidence, Person, Value, evidence, person
 
 _DIAGNOSES: Final = "29308-4"
 """Evidence code of criteria that look at the diagnoses of the request."""
@@ -104,6 +104,11 @@ class CaseView:
         """Findings that lack evidence, one a code that can be asked for."""
         return list({each.evidence_code: each for each in self.of_status(FindingStatus.UNKNOWN)
                      if each.evidence_code}.values())  # fmt: skip
+
+    @property
+    def documents(self) -> tuple[Document, ...]:
+        """Every document on file, numbered by their order."""
+        return tuple(document for each in self.on_file for document in each.documents)
 
     @property
     def findings(self) -> tuple[Finding, ...]:

@@ -56,8 +56,23 @@ class Document:
 
     title: str
     kind: str
-    text: str | None
-    """Its words when it is plain text; else it is kept in the record and not shown."""
+    """Its media type."""
+    content: bytes | None
+    """``None`` when the record only says where it is."""
+
+    @property
+    def text(self) -> str | None:
+        """Its words, when it is plain text; the first ``LONGEST`` characters."""
+        return self._words[:LONGEST] or None
+
+    @property
+    def cut(self) -> bool:
+        """Whether ``text`` is not all of it."""
+        return len(self._words) > LONGEST
+
+    @property
+    def _words(self) -> str:
+        return (self.content or b"").decode("utf-8", "replace") if self.kind == "text/plain" else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,13 +190,12 @@ def _attachments(resource: Resource) -> list[Resource]:
 
 
 def _document(attachment: Resource) -> Document:
-    kind = str(attachment.get("contentType") or "unknown type").split(";")[0]
-    text = _decoded(attachment.get("data")) if kind == "text/plain" else None
-    return Document(attachment.get("title") or "Untitled", kind, text)
+    kind = str(attachment.get("contentType") or "unknown type").split(";")[0].strip().lower()
+    return Document(attachment.get("title") or "Untitled", kind, _decoded(attachment.get("data")))
 
 
-def _decoded(data: Json) -> str | None:
+def _decoded(data: Json) -> bytes | None:
     try:
-        return base64.b64decode(str(data or ""), validate=True).decode("utf-8", "replace")[:LONGEST] or None
+        return base64.b64decode(str(data or ""), validate=True) or None
     except binascii.Error:
         return None

@@ -18,6 +18,11 @@ CONFIRMED: Final = frozenset({Decision.APPROVE, Decision.DENY, Decision.MODIFY})
 """Decisions that are final: the reviewer confirms them (WCAG 3.3.4)."""
 _CHANGES: Final = ("decision", "quantity", "start", "end")
 _FIELDS: Final = ("reason", "start", "end", "items", "information", "note", "confirmed")
+_WORDS: Final = {
+    ("/reason", "required"): "Choose a reason.",
+    ("/information", "required"): "Choose or write what you need.",
+}
+"""What the page says instead of the API's words, which name codes: by place and code of the problem."""
 _LOINC: Final = re.compile(r"\d{1,7}-\d")
 
 
@@ -64,8 +69,9 @@ def fresh(view: CaseView) -> dict[str, Form]:
 def refused(fields: Fields, error: Rejected, claim: Resource) -> Form:
     """The form as it was sent, with what to do about ``error`` and about everything else that is wrong with it."""
     found = [*error.problems] if isinstance(error, Malformed) else [Problem(path="", text=_sentence(error))]
-    found += [problem for problem in _every_problem(fields, claim) if problem not in found]
-    return Form(_one(fields, "decision"), fields, tuple((_field(each.path, fields), each.text) for each in found), True)
+    found = list(dict.fromkeys([*found, *_every_problem(fields, claim)]))
+    said = [(_field(each.path, fields), _WORDS.get((each.path, each.code), each.text)) for each in found]
+    return Form(_one(fields, "decision"), fields, tuple(said), open=True)
 
 
 def checked(fields: Fields) -> dict[str, Any]:
