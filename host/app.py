@@ -146,16 +146,19 @@ def _index(directory: Path, host_json: HostJson, functions: Sequence[Any], envir
             refused[name] = str(error)
             continue
         served.append(function)
-        warnings += _warnings(function)
+        warnings += _warnings(function, each)
     _check_unique(served)
     return AppIndex(directory, host_json, tuple(served), tuple(disabled), refused, tuple(warnings))
 
 
-def _warnings(function: Function) -> list[str]:
+def _warnings(function: Function, registered: Any) -> list[str]:
+    found = list[str]()
     client = getattr(function.call, "client_function", None)
     if client is not None and not inspect.iscoroutinefunction(client):
-        return [f"{function.name} takes the durable client and must be 'async def': every call of it will fail."]
-    return []
+        found.append(f"{function.name} takes the durable client and must be 'async def': every call of it will fail.")
+    if registered.get_setting("retry_policy") is not None:
+        found.append(f"{function.name} has a retry policy; this host does not apply it.")
+    return found
 
 
 def _check_unique(functions: Sequence[Function]) -> None:

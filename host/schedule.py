@@ -123,7 +123,8 @@ class TimerRunner:
             await self.clock.sleep_until(due)
             now = self.clock.now()
             late = now - due > _LATE
-            last, due = due, timer.schedule.next_after(now)
+            # Not before the instant just served, should the machine's clock have been set back.
+            last, due = due, timer.schedule.next_after(max(now, due))
             self._due.set(timer, last, due)
             await self._run(timer, past_due=late)
 

@@ -54,9 +54,13 @@ async def http_host(
     options: ServerOptions | None = None,
     identities: Sequence[Identity] | None = None,
     timer_file: Path | None = None,
+    run_timers: bool = True,
     telemetry: Telemetry | None = None,
 ) -> AsyncIterator[HttpHost]:
-    """Serve an app until the block ends. Timers run by the clock; the token of an identity is its id."""
+    """Serve an app until the block ends. The token of an identity is its id.
+
+    ``run_timers=False`` leaves the schedules alone (a test that moves the clock by weeks would run each of them).
+    """
     app = load_app(app) if isinstance(app, Path) else app
     people = (
         Identities({each.id: each for each in identities}, {each.id: each.id for each in identities})
@@ -70,7 +74,8 @@ async def http_host(
         async with durable_host(invoker, clock=clock, store=store, compat=compat) as durable:
             timers = TimerRunner(app, invoker, clock, timer_file)
             server = await serve(app, durable.hub, invoker, timers, options)
-            timers.start()
+            if run_timers:
+                timers.start()
             # The jar takes cookies of a bare address too.
             async with aiohttp.ClientSession(server.origin, cookie_jar=aiohttp.CookieJar(unsafe=True)) as client:
                 yield HttpHost(app, durable, server, timers, client)

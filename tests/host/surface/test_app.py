@@ -103,6 +103,18 @@ app.register_blueprint(bp)
     assert "x takes the durable client and must be 'async def'" in index.warnings[0]
 
 
+def test_retry_policy_is_warned_of(tmp_path: Path) -> None:
+    index = load(
+        tmp_path,
+        """
+@app.timer_trigger(schedule="0 * * * * *", arg_name="t")
+@app.retry(strategy="fixed_delay", max_retry_count="3", delay_interval="00:00:01")
+def f(t: func.TimerRequest) -> None: ...
+""",
+    )
+    assert index.warnings == ("f has a retry policy; this host does not apply it.",)
+
+
 @pytest.mark.parametrize(
     ("source", "message"),
     [

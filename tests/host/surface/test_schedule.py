@@ -141,3 +141,24 @@ def test_malformed_timers_stop_the_start(tmp_path: Path, schedule: str, environ:
 def test_schedule_from_a_setting(tmp_path: Path) -> None:
     (timer,) = read_timers(make_app(tmp_path, "%Every%"), {"EVERY": "00:10:00"})
     assert timer.text == "00:10:00"
+
+
+async def test_clock_set_back_repeats_nothing(tmp_path: Path) -> None:
+    app, clock = make_app(tmp_path), SetBack(START)
+    async with http_host(app, clock=clock) as host:
+        await host.durable.advance(hours=1, minutes=30)
+    assert [datetime.fromisoformat(last).hour for _, last, _ in seen()] == [10]
+
+
+async def test_schedules_can_be_left_alone(tmp_path: Path) -> None:
+    async with http_host(make_app(tmp_path), clock=VirtualClock(START), run_timers=False) as host:
+        await host.durable.advance(hours=3)
+    assert seen() == []
+
+
+class SetBack(VirtualClock):
+    """Tells a time two minutes too early once 10:00 is reached."""
+
+    def now(self) -> datetime:
+        now = super().now()
+        return now - timedelta(minutes=2) if now >= START + timedelta(hours=1) else now
