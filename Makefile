@@ -21,7 +21,7 @@ help:  ## list the verbs
 	@$(PYTHON313) -m venv .venv-3.13 && .venv-3.13/bin/pip install -q -r requirements-dev.txt azure-functions-runtime==1.3.0 && touch $@
 
 run: .venv/.ready  ## set up, start everything, submit the sample cases, show what happened, keep running (ONCE=1: stop after the table)
-	@$(BIN)/python -m samples $(if $(ONCE),--once)
+	@$(BIN)/python -m samples $(if $(ONCE),--once) $(ARGS)
 
 test: lint  ## set up and run every test, on Python 3.13 too where it is installed (FULL=1: the long fault runs as well)
 	$(BIN)/python -m pytest $(if $(FULL),,-m "not fault")
