@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from enum import StrEnum
-from typing import Final
+from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -31,6 +31,10 @@ _ACTIONS: Final = {
 }
 
 
+Code = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]{0,63}$")]
+"""A code and no prose: codes go into histories, words do not."""
+
+
 class _Body(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -41,11 +45,11 @@ class ItemChoice(_Body):
     sequence: int
     decision: Decision | None = None
     reason: DenialReason | None = None
-    criteria: tuple[str, ...] = ()
+    criteria: tuple[Code, ...] = ()
     start: date | None = None
     end: date | None = None
     quantity: float | None = Field(default=None, gt=0)
-    information: tuple[str, ...] = ()
+    information: tuple[Code, ...] = ()
 
 
 class ReviewDecision(_Body):
@@ -54,11 +58,11 @@ class ReviewDecision(_Body):
     decision: Decision
     reason: DenialReason | None = None
     """Needed to deny and to modify."""
-    criteria: tuple[str, ...] = ()
+    criteria: tuple[Code, ...] = ()
     """Criteria that the reason rests on."""
     start: date | None = None
     end: date | None = None
-    information: tuple[str, ...] = Field(default=(), max_length=20)
+    information: tuple[Code, ...] = Field(default=(), max_length=20)
     """LOINC codes of what is asked for."""
     items: tuple[ItemChoice, ...] = ()
     note: str | None = Field(default=None, max_length=4000)
@@ -134,6 +138,7 @@ _TEXTS: Final = {
     "enum": "This is none of the allowed words.",
     "model_type": "Send a JSON object.",
     "model_attributes_type": "Send a JSON object.",
+    "string_pattern_mismatch": "Write a code, for example 59408-5; words go into the note.",
     "string_too_long": "This text is too long.",
     "too_long": "This list is too long.",
     "greater_than": "This number must be greater than zero.",

@@ -19,11 +19,15 @@ from adapters.notifications.memory import MemoryNotifier
 from adapters.rules.memory import MemoryRules
 from domain.case import CaseKey, Identifier, resource_id
 from domain.cases import CaseRecord, case_task_id, read_case
+from host import lock
 from host.app import AppIndex, load_app
 from host.clock import VirtualClock
 from host.functions import Kind
+from host.identity import Identities
+from host.keys import Keys
 from host.model import InstanceStatus
 from host.options import Compat
+from host.server import ServerOptions
 from host.store import Store
 from host.telemetry import Telemetry
 from host.testing_http import HttpHost, http_host
@@ -185,9 +189,13 @@ async def world(
     start: datetime = START,
     store: Store | None = None,
     telemetry: Telemetry | None = None,
+    data: Path | None = None,
     **settings: Any,
 ) -> AsyncIterator[World]:
-    """The app until the block ends. ``timers``: run sweep and audit by the clock too (a week has 10,080 sweeps)."""
+    """The app until the block ends. ``timers``: run sweep and audit by the clock too (a week has 10,080 sweeps).
+
+    ``data``: a directory for keys and address, so that the verbs of ``python -m host`` find this host.
+    """
     clock = VirtualClock(start)
     fhir, notifier = MemoryFhir(now=clock.now), MemoryNotifier()
     await seed(fhir)
@@ -199,9 +207,17 @@ async def world(
         app = replace(app, functions=tuple(each for each in app.functions if each.kind is not Kind.TIMER))
     with use(given), watched_races() as races:
         async with http_host(
-            app, clock=clock, store=store, compat=compat, identities=identities(), telemetry=telemetry
+            app, clock=clock, store=store, compat=compat, options=_options(data), telemetry=telemetry
         ) as host:
+            if data:
+                lock.publish(data, host.server.origin)
             yield World(host, fhir, judges, notifier, clock, values, races)
+
+
+def _options(data: Path | None) -> ServerOptions:
+    people = {each.id: each for each in identities()}
+    keys = Keys.open(data / "keys.json", ()) if data else Keys()
+    return ServerOptions(keys=keys, identities=Identities(people, {each: each for each in people}))
 
 
 def _action(item: Mapping[str, Any]) -> str:

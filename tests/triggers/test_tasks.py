@@ -167,6 +167,7 @@ async def test_a_change_in_between_is_a_conflict(door: World) -> None:
         ({"decision": "deny"}, "malformed", "/reason"),
         ({"decision": "deny", "reason": "dislike"}, "malformed", "/reason"),
         ({"decision": "request-information"}, "malformed", "/information"),
+        ({"decision": "request-information", "information": ["the chart"]}, "malformed", "/information/0"),
         ({"decision": "modify", "reason": "criteria-not-met"}, "malformed", "/items"),
         ({"decision": "approve", "items": [{"sequence": 9}]}, "malformed", "/items/0/sequence"),
         ({"decision": "approve", "start": "2027-01-01", "end": "2026-01-01"}, "malformed", "/end"),
