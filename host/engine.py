@@ -6,6 +6,7 @@ import asyncio
 import logging
 import uuid
 from collections import Counter, defaultdict
+from dataclasses import replace
 from datetime import timedelta
 
 from host.actions import HTTP_ACTIVITY
@@ -19,12 +20,16 @@ from host.invocation import FunctionFailed, Invocation, Invoker
 from host.lanes import Alarm, Lane, Work
 from host.model import Event, EventKind, Failure, InstanceStatus
 from host.options import HubOptions
-from host.store.base import Activity, Message, Store
+from host.store.base import Activity, Message, Store, Turn
 from host.turn import Progress, Turns
 
 log = logging.getLogger(__name__)
 LONGEST_BACKOFF = 60
 """Seconds between two tries of a turn or activity whose function could not be run to its end."""
+
+
+PATIENCE = 5
+"""Failed tries of a turn after which the instance's status says so."""
 
 
 class Engine:
@@ -96,10 +101,20 @@ class Engine:
         except Exception as error:
             self._finished[instance_id] = finished + self._finished.pop(instance_id, [])
             self._later(instance_id, error)
+            await self._mark(instance_id)
             return
         self._failures.pop(instance_id, None)
         crash_point("after-commit")
         await self._go_on(instance_id, progress)
+
+    async def _mark(self, instance_id: str) -> None:
+        """Show in the status of an instance that it needs a person."""
+        instance = await self._store.get(instance_id)
+        if self._failures[instance_id] == PATIENCE and instance is not None:
+            reason = (
+                f"Its orchestrator could not be run to its end {PATIENCE} times; the log says why. It is tried again."
+            )
+            await self._store.commit(Turn(instance=replace(instance, blocked=reason)))
 
     async def _go_on(self, instance_id: str, progress: Progress) -> None:
         if progress.unused_for_good:

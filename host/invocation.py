@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 Kind = Literal["orchestrator", "activity", "entity"]
+TIMED_OUT = "FunctionTimeoutException"
+"""``FunctionFailed.type`` of a function that was ended at ``functionTimeout``."""
 
 
 @dataclass(frozen=True, slots=True)

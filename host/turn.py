@@ -16,7 +16,7 @@ from host.determinism import contradictions
 from host.draft import Draft
 from host.errors import UnknownFunction
 from host.intake import Finished, Intake, deliverable, gather
-from host.invocation import FunctionFailed, Invocation, Invoker, Kind
+from host.invocation import TIMED_OUT, FunctionFailed, Invocation, Invoker, Kind
 from host.model import EventKind, InstanceStatus
 from host.options import HubOptions
 from host.replay import CREATED, Position, replay
@@ -104,6 +104,8 @@ class Turns:
         try:
             return codec.decision(await self._invoker.invoke(invocation))
         except FunctionFailed as failed:
+            if failed.type == TIMED_OUT:
+                raise  # as on Azure an orchestrator that hangs is tried again, not failed
             return codec.decision_of_failure(failed)
 
     def _apply(self, draft: Draft, decision: Decision, position: Position) -> Draft:

@@ -21,6 +21,7 @@ from host.errors import (
     UnknownInstance,
     WrongState,
 )
+from host.invocation import FunctionFailed
 from host.model import EventKind, InstanceQuery, Status
 from host.options import Compat, HubOptions
 from host.store import Store
@@ -322,6 +323,19 @@ async def test_a_new_host_takes_up_timers_and_activities(store: Store) -> None:
         assert (await host.settled("c")).status is Status.COMPLETED
         await host.advance(hours=2)
         assert (await host.settled("t")).status is Status.COMPLETED
+
+
+async def test_an_orchestrator_that_hangs_or_dies_is_tried_again_and_shown(host: DurableHost) -> None:
+    host.fail("calls", times=4, error=ConnectionError())
+    host.fail("calls", times=3, error=FunctionFailed("FunctionTimeoutException", "Timeout value of 1 was exceeded"))
+    instance = await host.hub.start("calls")
+    await host.advance(minutes=1)
+    status = await host.settled(instance)
+    assert status.status is Status.PENDING
+    assert "could not be run to its end 5 times" in (status.blocked or "")
+    await host.advance(minutes=5)
+    status = await host.settled(instance)
+    assert (status.status, status.blocked) == (Status.COMPLETED, None)
 
 
 async def test_the_system_clock_fires_timers() -> None:
