@@ -8,82 +8,20 @@ Reference: https://learn.microsoft.com/aspnet/core/fundamentals/routing#route-te
 from __future__ import annotations
 
 import re
-import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
-from decimal import Decimal
 from typing import Generic, TypeVar
 from urllib.parse import unquote
 
+from host.http.constraints import Check, constraint
+
 T = TypeVar("T")
-Check = Callable[[str], bool]
 
 _PARAMETER = re.compile(
     r"(?<!\{)\{(?P<star>\*{0,2})(?P<name>[^:=?{}*]+)(?P<rules>(?::[^=?{}(]+(?:\((?:[^()]|\([^()]*\))*\))?)*)"
     r"(?:=(?P<default>[^{}?]*))?(?P<optional>\?)?\}(?!\})"
 )
 _RULE = re.compile(r":([a-zA-Z]+)(?:\(((?:[^()]|\([^()]*\))*)\))?")
-
-
-def _parses(kind: Callable[[str], object]) -> Check:
-    def check(text: str) -> bool:
-        try:
-            kind(text)
-        except (ValueError, ArithmeticError):
-            return False
-        return True
-
-    return check
-
-
-def _integer(bits: int) -> Check:
-    limit = 1 << (bits - 1)
-    return lambda text: bool(re.fullmatch(r"[+-]?\d{1,20}", text)) and -limit <= int(text) < limit
-
-
-def _number(low: int | None, high: int | None) -> Check:
-    def check(text: str) -> bool:
-        return _integer(64)(text) and (low is None or int(text) >= low) and (high is None or int(text) <= high)
-
-    return check
-
-
-def _length(low: int, high: int | None = None) -> Check:
-    return lambda text: len(text) >= low and (high is None or len(text) <= high)
-
-
-_PLAIN: dict[str, Check] = {
-    "int": _integer(32),
-    "long": _integer(64),
-    "bool": lambda text: text.lower() in ("true", "false"),
-    "datetime": _parses(datetime.fromisoformat),
-    "decimal": _parses(Decimal),
-    "double": _parses(float),
-    "float": _parses(float),
-    "guid": _parses(uuid.UUID),
-    "alpha": lambda text: bool(re.fullmatch(r"[A-Za-z]*", text)),
-    "required": bool,
-}
-_WITH_ARGUMENTS: dict[str, Callable[..., Check]] = {
-    "minlength": lambda low: _length(int(low)),
-    "maxlength": lambda high: _length(0, int(high)),
-    "length": lambda low, high=None: _length(int(low), int(high or low)),
-    "min": lambda low: _number(int(low), None),
-    "max": lambda high: _number(None, int(high)),
-    "range": lambda low, high: _number(int(low), int(high)),
-}
-
-
-def _constraint(name: str, arguments: str | None) -> Check:
-    if arguments is None and name in _PLAIN:
-        return _PLAIN[name]
-    if name == "regex" and arguments is not None:
-        pattern = re.compile(arguments.replace("{{", "{").replace("}}", "}"), re.IGNORECASE)
-        return lambda text: pattern.search(text) is not None
-    if arguments is not None and name in _WITH_ARGUMENTS:
-        return _WITH_ARGUMENTS[name](*[part.strip() for part in arguments.split(",")])
-    raise ValueError(f"unknown constraint '{name}'")
 
 
 @dataclass(frozen=True)
@@ -219,7 +157,7 @@ def _plain(literal: str) -> str:
 
 
 def _parameter(match: re.Match[str]) -> _Parameter:
-    checks = tuple(_constraint(name.lower(), arguments or None) for name, arguments in _RULE.findall(match["rules"]))
+    checks = tuple(constraint(name.lower(), arguments or None) for name, arguments in _RULE.findall(match["rules"]))
     return _Parameter(match["name"], checks, match["default"], bool(match["optional"]))
 
 
