@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from host.app import AppIndex
 from host.call import Answer, Call
 from host.functions import Function, Kind
-from host.invocation import FunctionFailed, Invocation
+from host.invocation import TIMED_OUT, FunctionFailed, Invocation
 from host.invocation import Kind as DurableKind
 from host.runner import run_async, run_sync
 from host.settings import StartupError
@@ -97,7 +97,7 @@ class AppInvoker:
 
 def timed_out(function: str, limit: timedelta | None) -> FunctionFailed:
     """What a caller is told of a function that was ended at ``functionTimeout``."""
-    return FunctionFailed("FunctionTimeoutException", f"Timeout value of {limit} was exceeded by function: {function}")
+    return FunctionFailed(TIMED_OUT, f"Timeout value of {limit} was exceeded by function: {function}")
 
 
 class Executor:
