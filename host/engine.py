@@ -20,7 +20,7 @@ from host.invocation import FunctionFailed, Invocation, Invoker
 from host.lanes import Alarm, Lane, Work
 from host.model import Event, EventKind, Failure, InstanceStatus
 from host.options import HubOptions
-from host.store.base import Activity, Message, Store, Turn
+from host.store.base import Activity, ActivityKey, Message, Store, Turn
 from host.turn import Progress, Turns
 
 log = logging.getLogger(__name__)
@@ -154,6 +154,7 @@ class Engine:
         except Exception as error:
             self._again(activity, error)
             return
+        self._failures.pop(_label(key), None)
         crash_point("after-activity")
         self._finished[key.instance].append(Finished(key, event))
         self.wake(key.instance)
@@ -190,7 +191,7 @@ class Engine:
         return known[name.lower()]
 
     def _again(self, activity: Activity, error: Exception) -> None:
-        key = f"{activity.key.instance}/{activity.key.task}"
+        key = _label(activity.key)
         self._failures[key] += 1
         delay = min(2 ** self._failures[key], LONGEST_BACKOFF)
         log.error(
@@ -203,6 +204,10 @@ class Engine:
         delay = min(2 ** self._failures[target], LONGEST_BACKOFF)
         log.error("%s could not take its turn (%s), again in %d s", target, _short(error), delay, exc_info=error)
         self._alarm.set(self._clock.now() + timedelta(seconds=delay), target)
+
+
+def _label(key: ActivityKey) -> str:
+    return f"{key.instance}/{key.task}"
 
 
 def _short(error: Exception) -> str:

@@ -19,7 +19,8 @@ from host.actions import AskEntity, CallActivity, CallChild, CreateTimer, Leaf
 from host.determinism import described, matches, named_leaf
 from host.invocation import FunctionFailed
 from host.model import Event, EventKind, InstanceStatus, Status
-from host.replay import CREATED, replay
+from host.replay import CREATED
+from host.replay import replay as walk
 from host.wire_v1 import unwire
 
 FORMAT = 1
@@ -51,7 +52,7 @@ def export(history: Sequence[Mapping[str, Any]], status: InstanceStatus, compat:
     }
 
 
-def divergences(recorded: Mapping[str, Any], orchestrator: Callable[..., Any]) -> list[Divergence]:
+def replay(recorded: Mapping[str, Any], orchestrator: Callable[..., Any]) -> list[Divergence]:
     """Drive ``orchestrator`` (the plain generator function) over a recording; [] means that it still fits.
 
     The list ends with the first turn that diverges: what follows would only be a consequence. Inputs are compared too.
@@ -99,7 +100,7 @@ def _compare(
         decision = codec.decision(handle(body))
     except Exception as error:
         decision = codec.decision_of_failure(FunctionFailed(type(error).__name__, str(error)))
-    position = replay(decision.actions, events, greedy=recorded.get("compat") == "fixed")
+    position = walk(decision.actions, events, greedy=recorded.get("compat") == "fixed")
     known = {event.id for event in events if event.kind in CREATED}
     expected = {event.id: event for event in made if event.kind in CREATED}
     actual = {number: leaf for number, leaf in position.started.items() if number not in known}

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from host.model import Status
 from host.options import Compat
-from host.recording import divergences
+from host.recording import replay
 from host.testing import FunctionsInvoker, durable_host
 
 Step = dict[str, Any]
@@ -139,6 +139,6 @@ async def _check(compat: Compat, whole: list[Step]) -> None:
         ended = await host.settled(begun.instance_id)
         assert ended.status is Status.COMPLETED, ended
         assert json.loads(ended.output or "") == [_expected(step) for step in whole if step["do"] != "signal"]
-        assert divergences(await host.record(begun.instance_id), program) == []
+        assert replay(await host.record(begun.instance_id), program) == []
         signals = await host.hub.read_entity("counter", "signals")
         assert (json.loads(signals.state or "") if signals else 0) == sum(step["do"] == "signal" for step in whole)

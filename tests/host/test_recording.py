@@ -11,7 +11,7 @@ import azure.durable_functions as df
 import pytest
 
 from host.options import Compat
-from host.recording import divergences
+from host.recording import replay
 from host.store import Store
 from host.testing import FunctionsInvoker, durable_host
 
@@ -65,7 +65,7 @@ async def recorded(store: Store, compat: Compat) -> dict[str, Any]:
 
 async def test_a_recording_fits_the_code_that_made_it(recorded: dict[str, Any]) -> None:
     assert recorded["history"][-2]["OrchestrationStatus"] == "Completed"
-    assert divergences(recorded, flow) == []
+    assert replay(recorded, flow) == []
 
 
 async def test_the_first_step_that_changed_is_named(recorded: dict[str, Any]) -> None:
@@ -73,7 +73,7 @@ async def test_the_first_step_that_changed_is_named(recorded: dict[str, Any]) ->
         yield context.call_activity("echo", context.get_input())
         yield context.call_activity("notify", "x")
 
-    (found,) = divergences(recorded, changed)
+    (found,) = replay(recorded, changed)
     assert str(found) == (
         "turn 2: task 1: the recording has an activity task named 'boom', "
         "the code now starts an activity task named 'notify'"
@@ -84,7 +84,7 @@ async def test_a_changed_input_is_found(recorded: dict[str, Any]) -> None:
     def changed(context: df.DurableOrchestrationContext) -> Flow:
         yield context.call_activity("echo", "other")
 
-    (found,) = divergences(recorded, changed)
+    (found,) = replay(recorded, changed)
     assert "gets another input" in found.text
     assert found.turn == 1
 
@@ -94,10 +94,10 @@ async def test_an_earlier_end_is_found(recorded: dict[str, Any]) -> None:
         yield context.call_activity("echo", context.get_input())
         return 1
 
-    texts = [found.text for found in divergences(recorded, changed)]
+    texts = [found.text for found in replay(recorded, changed)]
     assert "the code now ends here, the recording goes on" in texts
 
 
 def test_another_format_is_refused() -> None:
     with pytest.raises(ValueError, match="format 9"):
-        divergences({"format": 9}, flow)
+        replay({"format": 9}, flow)
