@@ -19,7 +19,7 @@ from host.clock import Clock, VirtualClock
 from host.identity import Identities, Identity
 from host.invoker import AppInvoker
 from host.keys import Keys
-from host.options import Compat
+from host.options import Compat, HubOptions
 from host.schedule import TimerRunner
 from host.server import Server, ServerOptions, serve
 from host.store import Store
@@ -71,7 +71,8 @@ async def http_host(
     invoker = AppInvoker(app, telemetry)
     clock = VirtualClock() if clock is None else clock
     try:
-        async with durable_host(invoker, clock=clock, store=store, compat=compat) as durable:
+        hub = HubOptions.from_host_json(app.host_json.raw, compat)
+        async with durable_host(invoker, clock=clock, store=store, options=hub) as durable:
             timers = TimerRunner(app, invoker, clock, timer_file)
             server = await serve(app, durable.hub, invoker, timers, options)
             if run_timers:
