@@ -9,6 +9,7 @@ import uuid
 from host import codec_v1 as codec
 from host.clock import Clock
 from host.crashpoints import crash_point
+from host.errors import UnknownFunction
 from host.invocation import FunctionFailed, Invocation, Invoker
 from host.model import EntityStatus, Event, EventKind
 from host.options import HubOptions
@@ -62,9 +63,12 @@ class Entities:
 
     async def _run(self, entity: str, status: EntityStatus | None, requests: tuple[Event, ...]) -> codec.Batch:
         name, key = split(entity)
+        known = self._invoker.known("entity")
+        if name not in known:  # an earlier deployment had it
+            raise UnknownFunction("entity", name, known.values())
         invocation = Invocation(
             kind="entity",
-            name=self._invoker.known("entity")[name],
+            name=known[name],
             body=codec.entity_batch(name, key, status, requests),
             instance_id=entity,
             invocation_id=str(uuid.uuid4()),

@@ -250,6 +250,26 @@ async def test_signals_reach_entities_in_order_and_a_deleted_one_is_gone(host: D
         await host.hub.signal_entity("nope", "k", "add")
 
 
+async def test_what_an_earlier_deployment_left_waits_and_is_named(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with durable_host(_invoker(), store=store) as host:
+        host.fail("echo", times=1, error=ConnectionError())
+        host.fail("counter", times=1, error=ConnectionError())
+        await host.run("calls", instance_id="i")
+        await host.hub.signal_entity("counter", "k", "add", "1")
+        await host.hub.idle()
+    async with durable_host(FunctionsInvoker({"calls": calls}), store=store) as host:
+        assert (await host.settled("i")).status is Status.RUNNING
+        assert "The app has no activity function named 'echo'. Known: none." in caplog.text
+        assert "The app has no entity function named 'counter'. Known: none." in caplog.text
+    async with durable_host(_invoker(), store=store) as host:
+        assert (await host.settled("i")).status is Status.COMPLETED
+        entity = await host.hub.read_entity("counter", "k")
+        assert entity is not None
+        assert entity.state == "1"
+
+
 async def test_an_input_is_read_as_it_was_given_and_the_trace_goes_along(host: DurableHost) -> None:
     await host.hub.start("waits", "[1]", "i", traceparent="00-trace-span-01")
     await host.raise_event("i", "go", "x")
