@@ -18,7 +18,7 @@ help:  ## list the verbs
 
 .venv-3.13/.ready: requirements.txt requirements-dev.txt
 	@echo "setting up .venv-3.13 with $(PYTHON313)"
-	@$(PYTHON313) -m venv .venv-3.13 && .venv-3.13/bin/pip install -q -r requirements-dev.txt azure-functions-runtime==1.3.0 && touch $@
+	@$(PYTHON313) -m venv .venv-3.13 && .venv-3.13/bin/pip install -q -r requirements-dev.txt && touch $@
 
 run: .venv/.ready  ## set up, start everything, submit the sample cases, show what happened, keep running (ONCE=1: stop after the table)
 	@$(BIN)/python -m samples $(if $(ONCE),--once) $(ARGS)
