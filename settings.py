@@ -49,6 +49,8 @@ class Settings(BaseSettings):
     """Most entries of a Bundle."""
     max_depth: int = Field(default=40, ge=5)
     """Deepest nesting of a JSON body."""
+    sign_in_path: str = Field(default="/.auth/login/dev", pattern=r"^/\.auth/login/[a-z]+$")
+    """Where a browser that is not signed in is sent: ``/.auth/login/aad`` on Azure."""
     page_key: SecretStr | None = None
     """Signs the page tokens of lists. Needed where several processes answer for each other; else each makes its own."""
     sweep_grace_seconds: float = Field(default=30.0, ge=0)

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 import azure.durable_functions as df
 import azure.functions as func
@@ -158,8 +158,9 @@ def _defect(error: Exception, name: str) -> Defect:
 
 
 def _sign_in(request: func.HttpRequest) -> func.HttpResponse:
-    path = "/" + request.url.split("://", 1)[-1].partition("/")[2].split("?", 1)[0]
-    return func.HttpResponse(status_code=302, headers={"Location": f"/.auth/login/dev?post_login_redirect_uri={path}"})
+    back = quote(urlsplit(request.url).path)
+    location = f"{connections().settings.sign_in_path}?post_login_redirect_uri={back}"
+    return func.HttpResponse(status_code=302, headers={"Location": location})
 
 
 def _check_own_page(request: func.HttpRequest, public_url: str) -> None:
