@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import Iterator
-from copy import deepcopy
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -61,6 +61,44 @@ def _request(name: str) -> dict[str, Any]:
     return request(name, number=str(uuid4()))
 
 
+def _mixed() -> dict[str, Any]:
+    """A request with one criterion met, one unmet and one unknown, and a letter."""
+    bundle = _request("denied-by-medical-director")
+    answers = resource(bundle, "QuestionnaireResponse")
+    answers["item"] = [each for each in answers["item"] if each["linkId"] != "cane-or-walker-sufficient"]
+    letter = "Seen at home on 5 November 2026.\nThe patient can walk 20 metres and tires quickly."
+    attachment = {"contentType": "text/plain", "title": "Visit note", "data": b64encode(letter.encode()).decode()}
+    note = {
+        "resourceType": "DocumentReference",
+        "id": "note",
+        "status": "current",
+        "type": {"coding": [{"system": "http://loinc.org", "code": "11506-3"}], "text": "Progress note"},
+        "date": "2026-11-05T15:00:00Z",
+        "content": [{"attachment": attachment}],
+    }
+    bundle["entry"].append({"fullUrl": "http://lakeside.example.org/fhir/DocumentReference/note", "resource": note})
+    return bundle
+
+
+def test_the_queue_shows_the_least_time_first(site: Site, reviewer: Reviewer, pictures: Path) -> None:
+    site.submit(_request("modified-by-medical-director"))
+    _, mine = site.submit(_request("denied-by-medical-director"))
+    site.submit(_request("pended-then-approved"))
+    _, urgent = site.submit(request("pended-then-approved", number=str(uuid4()), priority="stat"))
+    reviewer.sign_in(NURSE)
+    reviewer.open(mine)
+    reviewer.press(f"form[action='/review/{mine}/claim'] button")
+    reviewer.press("nav[aria-label=Breadcrumb] a")
+    reviewer.picture(pictures / "review-queue.png")
+    shown = reviewer.run("return [...document.querySelectorAll('tbody time')].map(time => time.dateTime)")
+    assert shown == sorted(shown)
+    assert reviewer.find(f"a[href='/review/{urgent}']")
+    assert "you" in reviewer.text("tbody")
+    reviewer.choose("status", "in-progress")
+    reviewer.press(".filters button")
+    assert reviewer.text("tbody").count("In review") == len(reviewer.browser.find_elements("css selector", "tbody tr"))
+
+
 def test_a_nurse_claims_and_approves(site: Site, reviewer: Reviewer) -> None:
     case, review = site.submit(_request("pended-then-approved"))
     reviewer.sign_in(NURSE)
@@ -79,15 +117,16 @@ def test_a_nurse_claims_and_approves(site: Site, reviewer: Reviewer) -> None:
 
 
 def test_a_director_denies_after_correcting_the_form(site: Site, reviewer: Reviewer, pictures: Path) -> None:
-    case, review = site.submit(_request("denied-by-medical-director"))
+    case, review = site.submit(_mixed())
     reviewer.sign_in(DIRECTOR)
-    reviewer.picture(pictures / "review-queue.png")
     reviewer.open(review)
-    reviewer.picture(pictures / "review-case.png")
-    evidence = reviewer.text(".criterion.unmet")
-    assert "Manual wheelchair sufficient: Yes" in evidence
-    assert "2026-11-05" in evidence
+    reviewer.press(f"form[action='/review/{review}/claim'] button")
+    assert "Manual wheelchair sufficient: Yes" in reviewer.text(".criterion.unmet")
+    assert "2026-11-05" in reviewer.text(".criterion.unmet")
+    assert "No evidence on file for cane-or-walker-sufficient" in reviewer.text(".criterion.unknown")
+    assert "can walk 20 metres" in reviewer.text("pre")
     reviewer.expand("deny")
+    reviewer.picture(pictures / "review-case.png")
     reviewer.write("deny-note", "A manual wheelchair is sufficient at home.")
     reviewer.press("#deny button")
     assert reviewer.find("#deny-reason").get_attribute("aria-invalid") == "true"
@@ -118,10 +157,7 @@ def test_a_director_authorizes_less(site: Site, reviewer: Reviewer) -> None:
 
 
 def test_a_nurse_asks_for_what_no_criterion_found(site: Site, reviewer: Reviewer) -> None:
-    bundle = deepcopy(_request("denied-by-medical-director"))
-    answers = resource(bundle, "QuestionnaireResponse")
-    answers["item"] = [each for each in answers["item"] if each["linkId"] != "mobility-examination"]
-    case, review = site.submit(bundle)
+    case, review = site.submit(_mixed())
     reviewer.sign_in(NURSE)
     reviewer.open(review)
     reviewer.expand("deny")
@@ -134,7 +170,7 @@ def test_a_nurse_asks_for_what_no_criterion_found(site: Site, reviewer: Reviewer
     assert reviewer.text("[role=status]").startswith("Your question is recorded.")
     answer = site.answer(case, "information-requested")
     assert answer["actions"] == {"1": "A4"}
-    assert sorted(answer["asked"]["1"]) == ["11506-3", "mobility-examination"]
+    assert sorted(answer["asked"]["1"]) == ["11506-3", "cane-or-walker-sufficient"]
 
 
 def test_the_first_tab_skips_to_the_content(reviewer: Reviewer) -> None:
