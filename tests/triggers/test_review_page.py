@@ -15,6 +15,7 @@ import pytest
 
 from adapters.fhir.base import Entry
 from domain.cases import CaseState
+from domain.errors import Unavailable
 from domain.review import decision_kind, owner
 from tests.support.samples import attachment, request, resource
 from tests.support.world import (
@@ -28,6 +29,7 @@ from tests.support.world import (
     case_of,
     world,
 )
+from triggers.instances import Instances
 from triggers.pages import words
 
 OWN_PAGE = {"Sec-Fetch-Site": "same-origin"}
@@ -246,6 +248,65 @@ async def test_each_decision_is_recorded(
     page = _text(await _get(site, reply.headers["Location"], who))
     assert words.DONE[fields["decision"]] in page
     assert "This review is finished." in page
+
+
+async def test_items_of_one_request_may_be_decided_differently(site: World) -> None:
+    bundle = request("modified-by-medical-director")
+    items = resource(bundle, "Claim")["item"]
+    items += [{**items[0], "sequence": 2}, {**items[0], "sequence": 3}]
+    await site.submit(bundle)
+    await site.settle()
+    case = case_of(bundle)
+    fields = {"decision": "modify", "item-1-quantity": "3", "item-2-decision": "approve", "item-3-decision": "deny"}
+    reply = await _post(site, f"/review/{await site.task(case)}/decision", {**fields, **ADVERSE})
+    assert reply.status == 303
+    codes = [item["adjudication"][0]["extension"][0]["extension"] for item in (await site.response(case))["item"]]
+    actions = [part["valueCodeableConcept"]["coding"][0]["code"] for parts in codes for part in parts
+               if part["url"].endswith("reviewActionCode")]  # fmt: skip
+    assert actions == ["A6", "A1", "A3"]
+
+
+async def test_a_decision_stands_when_the_instance_is_told_later(site: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def lost(*_: Any) -> None:
+        raise Unavailable("durable", "the task hub did not take the event")
+
+    _, review = await _waiting(site)
+    monkeypatch.setattr(Instances, "raise_event", lost)
+    reply = await _post(site, f"/review/{review}/decision", {"decision": "approve", "confirmed": "yes"})
+    assert reply.status == 303
+    assert decision_kind(await site.fhir.read(f"Task/{review}")) == "approve"
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "said"),
+    [
+        (Unavailable("fhir"), 503, "what you wrote is still there"),
+        (ValueError("Cedar-Sample"), 500, "Tell an operator"),
+    ],
+)
+async def test_a_failure_says_what_to_do_and_quotes_nothing(
+    site: World,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: Exception,
+    status: int,
+    said: str,
+) -> None:
+    async def failing(*_: Any) -> None:
+        raise error
+
+    _, review = await _waiting(site)
+    monkeypatch.setattr(site.fhir, "read_many", failing)
+    reply = await _post(site, f"/review/{review}/decision", {"decision": "approve", "confirmed": "yes"})
+    assert (reply.status, said in _text(reply), "Cedar" in reply.text + caplog.text) == (status, True, False)
+
+
+async def test_an_overdue_case_still_needs_a_decision(site: World) -> None:
+    case, review = await _waiting(site)
+    await site.advance(days=8)
+    assert (await site.record(case)).state == CaseState.DEEMED
+    assert "10 h 0 min overdue" in _text(await _get(site, "/review"))
+    assert "The deadline passed without a decision" in _text(await _get(site, f"/review/{review}"))
 
 
 async def test_everything_wrong_with_a_form_is_said_at_once_and_what_was_written_stays(site: World) -> None:
