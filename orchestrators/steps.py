@@ -81,10 +81,11 @@ def watch(
     detail: str | None = None,
 ) -> Generator[Any, Any, Received | None]:
     """The first of ``events``, or ``None`` at ``until``. What falls due meanwhile is done."""
+    earlier: list[tuple[str, Any]] = []
     while True:
         next_due = case.agenda[0].at if case.agenda else None
         end = min((at for at in (until, next_due) if at), default=None)
-        received = yield from wait(case, step, events, end, waiting_for=waiting_for, detail=detail)
+        received = yield from wait(case, step, events, end, waiting_for=waiting_for, detail=detail, earlier=earlier)
         if received is not None or (until is not None and case.now >= until):
             return received
         yield from _attend(case)
@@ -116,13 +117,23 @@ def wait(
     *,
     waiting_for: str,
     detail: str | None = None,
+    earlier: list[tuple[str, Any]] | None = None,
 ) -> Generator[Any, Any, Received | None]:
-    """The first of ``events``, or ``None`` when ``due`` has come."""
+    """The first of ``events``, or ``None`` when ``due`` has come.
+
+    ``earlier`` holds the waits of rounds that are over, and gets those of this one. An event that comes between two
+    rounds, while something due is done, goes to one of them: it is taken from there and never yielded again.
+    """
+    earlier = [] if earlier is None else earlier
+    for name, task in earlier:
+        if task.is_completed:
+            return Received(name, decode(task.result))
     while due is None or case.now < due:
         case.show(step, waiting_for, detail)
         longest = case.now + LONGEST_HOP
         timer = case.context.create_timer(longest if due is None else min(due, longest))
         waits = [case.context.wait_for_external_event(name) for name in events]
+        earlier += zip(events, waits, strict=True)
         winner = yield case.context.task_any([*waits, timer])
         if winner is not timer:
             timer.cancel()

@@ -31,6 +31,7 @@ class Timer:
 class Event:
     name: str
     result: Any = None
+    is_completed: bool = False
 
 
 @dataclass(eq=False)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from domain.messages import NotifyInput, RecordDecisionInput, RecordedDecision
-from host.recording import divergences
+from host.recording import replay
 from orchestrators import steps
 from orchestrators.appeal import appeal
 from orchestrators.case import Case
@@ -45,7 +45,7 @@ def test_every_way_is_recorded() -> None:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_a_recording_fits_the_code(path: Path) -> None:
     recording = json.loads(path.read_text())
-    found = divergences(recording, CODE[recording["name"]])
+    found = replay(recording, CODE[recording["name"]])
     assert not found, f"{path.stem}: {found[0]}. {AGAIN}"
 
 
@@ -55,7 +55,7 @@ def test_a_step_that_is_left_out_is_named(monkeypatch: pytest.MonkeyPatch) -> No
         yield from steps.call(case, "notify-provider", RecordedDecision, notice)
 
     monkeypatch.setattr(workflow, "conclude", hasty)
-    (first, *_) = divergences(_read("approved-at-once"), workflow.prior_authorization)
+    (first, *_) = replay(_read("approved-at-once"), workflow.prior_authorization)
     assert first.turn == 6
     assert "record_decision" in first.text
     assert "notify_provider" in first.text
@@ -63,7 +63,7 @@ def test_a_step_that_is_left_out_is_named(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_a_wait_that_is_cut_otherwise_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(steps, "LONGEST_HOP", timedelta(hours=1))
-    (first, *_) = divergences(_read("open-review"), workflow.prior_authorization)
+    (first, *_) = replay(_read("open-review"), workflow.prior_authorization)
     assert "timer" in first.text
     assert "due time" in first.text
 
@@ -71,7 +71,7 @@ def test_a_wait_that_is_cut_otherwise_is_named(monkeypatch: pytest.MonkeyPatch) 
 async def test_what_is_recorded_now_fits_too() -> None:
     recording = await record(WAYS["appeal-overturned"])
     assert recording["version"] == "1.0.0"
-    assert divergences(recording, appeal) == []
+    assert replay(recording, appeal) == []
 
 
 def test_recordings_hold_references_and_codes_only() -> None:
