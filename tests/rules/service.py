@@ -48,8 +48,9 @@ class Service:
 
 
 @contextmanager
-def running(rulesets: Path, log: Path, *properties: str, ready: bool = True) -> Iterator[Service]:
-    """The service over ``rulesets``. ``properties``: ``name=value``. ``ready``: wait until all packages serve."""
+def running(rulesets: Path, log: Path, *properties: str, ready: bool = True, wait: bool = True) -> Iterator[Service]:
+    """The service over ``rulesets``. ``properties``: ``name=value``. ``ready``: wait until all packages serve; else
+    until all were tried. Without ``wait``: not at all."""
     try:
         jar, java = built("rules", "rules service", ROOT / "rules" / "service"), find_jdk().java
     except StackError as error:
@@ -61,7 +62,8 @@ def running(rulesets: Path, log: Path, *properties: str, ready: bool = True) -> 
         process = subprocess.Popen([java, *options, *settings, "-jar", jar], stdout=out, stderr=subprocess.STDOUT)
     try:
         service = Service(f"http://127.0.0.1:{port}", log, process.pid)
-        _wait(service, process, ready)
+        if wait:
+            _wait(service, process, ready)
         yield service
     finally:
         process.terminate()

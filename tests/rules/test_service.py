@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -297,6 +298,20 @@ def test_an_evaluation_that_does_not_end_is_stopped(service: Service, folder: Pa
     assert response.status_code == 503
     assert response.json()["code"] == "timeout"
     assert outcome(service, "1.0.0")["outcome"] == "eligible"
+
+
+def test_nothing_is_answered_in_part_while_packages_load(tmp_path: Path) -> None:
+    """A client would take the rulesets that are not listed yet for absent, and pin the others."""
+    with running(RULESETS, tmp_path / "service.log", wait=False) as service:
+        listed, seen = None, set()
+        while listed is None or not listed.is_success:
+            try:
+                listed = httpx.get(f"{service.url}/v1/rulesets", timeout=5)
+                seen.add(listed.status_code)
+            except httpx.TransportError:
+                time.sleep(0.01)
+        assert seen <= {200, 503}
+        assert {each["name"] for each in listed.json()} == {each.name for each in RULESETS.iterdir()}
 
 
 def test_a_broken_package_makes_the_service_not_ready_while_the_others_serve(tmp_path: Path) -> None:

@@ -40,6 +40,7 @@ final class Api {
                 "/health/live",
                 context -> send(context, 200, json.createObjectNode().put("status", "live")));
         app.get("/health/ready", this::ready);
+        app.before("/v1/*", context -> refuseWhileLoading());
         app.get("/v1/rulesets", this::list);
         app.get(
                 VERSION + "/rules",
@@ -65,6 +66,12 @@ final class Api {
         ObjectNode body = json.createObjectNode().put("status", missing.isEmpty() ? "ready" : "not ready");
         body.set("missing", json.valueToTree(missing));
         send(context, missing.isEmpty() ? 200 : 503, body);
+    }
+
+    /** A part of the rulesets is no answer: a client would take the missing ones for absent. */
+    private void refuseWhileLoading() {
+        if (!catalog.complete())
+            throw new Refusal(503, "loading", List.of(Problem.at(null, "packages are loading; try again")));
     }
 
     private void list(Context context) throws IOException {

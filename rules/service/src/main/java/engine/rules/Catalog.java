@@ -106,6 +106,11 @@ final class Catalog {
         return current.get(name);
     }
 
+    /** Whether all packages were looked at: before, what is not here may yet come. */
+    boolean complete() {
+        return complete;
+    }
+
     /** Why the service is not ready; empty when it is. */
     List<String> missing() throws IOException {
         List<String> missing = new ArrayList<>();
