@@ -13,7 +13,6 @@ from orchestrators.steps import call
 
 AFTER_EXPIRY: Final = timedelta(seconds=1)
 """The notice of an expiry follows its record."""
-CLOCK_STEPS: Final = ("escalate", "record-deemed")
 
 
 class Clock:

@@ -10,6 +10,7 @@ import pytest
 from domain.cases import CaseState
 from host.model import Status
 from host.options import Compat
+from tests.support.crashes import crash_before
 from tests.support.samples import attachment, request
 from tests.support.world import DIRECTOR, START, World, case_of, world
 
@@ -164,3 +165,31 @@ async def test_no_timer_is_longer_than_five_days(app: World) -> None:
     assert len(hops) > 5
     assert max(hops) == timedelta(days=5)
     assert app.races
+
+
+async def test_a_case_that_is_decided_too_late_at_once_is_deemed_first(app: World) -> None:
+    """Stored, and the engine was down for eight days: rules approve, and the expiry does not undo that."""
+    bundle = request("approved-at-once")
+    with crash_before("start"):
+        await app.submit(bundle)
+    await app.advance(days=8)
+    assert (await app.submit(bundle)).actions == ["A1"]
+    case = case_of(bundle)
+    await app.settle()
+    record = await app.record(case)
+    assert (record.state, record.clock_row) == (CaseState.APPROVED, "CMS-0057-F-MA-STANDARD")
+    assert await app.notices(case) == ["deemed", "decided"]
+    assert (await app.status(case)).status is Status.COMPLETED
+
+
+async def test_a_deadline_that_passes_while_a_step_is_tried_again_is_recorded(app: World) -> None:
+    bundle = request("denied-by-medical-director")
+    case = await _submitted(app)
+    await app.advance_to(DUE - timedelta(minutes=1))
+    app.host.durable.fail("take_decision", 8, RuntimeError("unavailable:fhir"))
+    assert (await app.decide(case, DENY, who=DIRECTOR)).status == 200
+    await app.advance(minutes=10)
+    record = await app.record(case)
+    assert (record.state, record.clock_row) == (CaseState.DENIED, "CMS-0057-F-MA-STANDARD")
+    assert await app.notices(case) == ["deemed", "decided"]
+    assert (await app.submit(bundle)).actions == ["A3"]

@@ -22,6 +22,7 @@ async def _ended(app: World, case: str, state: CaseState) -> dict[str, Any]:
     status = await app.status(case)
     record = await app.record(case)
     assert (status.status, record.state) == (Status.COMPLETED, state)
+    assert len(status.custom_status or "") < 2048, "codes and references only"
     tasks = await app.all("Task")
     assert not [task["id"] for task in tasks if task["status"] in ("requested", "in-progress", "on-hold")]
     return await app.response(case)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
@@ -13,9 +12,9 @@ from domain.cases import CaseState
 from host.model import Status
 from host.options import Compat
 from orchestrators.steps import BACKOFF
+from tests.support.crashes import crash_before
 from tests.support.samples import attachment, request
 from tests.support.world import DIRECTOR, OTHER_DIRECTOR, SUBMITTER, World, case_of, world
-from triggers.instances import Instances
 
 AUTOMATIC, REVIEWED, ASKED = (
     request(name) for name in ("approved-at-once", "denied-by-medical-director", "information-requested")
@@ -29,18 +28,6 @@ async def app(compat: Compat) -> AsyncIterator[World]:
     """The whole app with its timers."""
     async with world(compat=compat, timers=True, answer_seconds=0.2) as running:
         yield running
-
-
-@contextmanager
-def crash_before(method: str) -> Iterator[None]:
-    """FHIR is written, and then the process is gone before it starts or raises."""
-
-    async def gone(*_: object, **__: object) -> bool:
-        return False
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Instances, method, gone)
-        yield
 
 
 async def _swept(app: World) -> None:

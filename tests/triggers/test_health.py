@@ -1,0 +1,23 @@
+"""``/health/ready`` names each system that the engine needs."""
+
+from __future__ import annotations
+
+from domain.errors import Unavailable
+from tests.support.world import World
+
+
+async def test_ready_needs_no_sign_in(door: World) -> None:
+    reply = await door.send("GET", "/health/ready", key=None)
+    assert (reply.status, reply.json) == (200, {"fhir": "ready", "rules": "ready"})
+
+
+async def test_what_does_not_answer_is_named(door: World) -> None:
+    door.rules.available = False
+    reply = await door.send("GET", "/health/ready")
+    assert (reply.status, reply.json) == (503, {"fhir": "ready", "rules": "unavailable"})
+
+    async def away() -> None:
+        raise Unavailable("fhir")
+
+    door.fhir.ready = away  # type: ignore[method-assign]
+    assert (await door.send("GET", "/health/ready")).json == {"fhir": "unavailable", "rules": "unavailable"}
