@@ -108,7 +108,7 @@ def _item(decision: ReviewDecision, choice: ItemChoice) -> ItemDecision:
         start=(choice.start or decision.start) if authorized else None,
         end=(choice.end or decision.end) if authorized else None,
         quantity=choice.quantity if authorized else None,
-        information=(choice.information or decision.information) if action == Action.PENDED else (),
+        information=tuple(dict.fromkeys(choice.information or decision.information)) if action == Action.PENDED else (),
     )
 
 

@@ -14,6 +14,7 @@ from domain.decision import ItemDecision
 from domain.facts import Finding, FindingStatus, Requirement
 from domain.json import Resource
 from domain.pas import claim as claims
+from domain.pas.evidence import attachment_code
 from domain.principal import Principal, Role
 from triggers.pages.clinical import Document, Evidence, Person, Value, evidence, person
 
@@ -101,9 +102,9 @@ class CaseView:
 
     @property
     def missing(self) -> list[Finding]:
-        """Findings that lack evidence, one a code that can be asked for."""
-        return list({each.evidence_code: each for each in self.of_status(FindingStatus.UNKNOWN)
-                     if each.evidence_code}.values())  # fmt: skip
+        """Findings that lack evidence, one a thing to ask for; ``evidence_code`` is the LOINC code to ask with."""
+        found = {each.evidence_code: each for each in self.of_status(FindingStatus.UNKNOWN) if each.evidence_code}
+        return [each.model_copy(update={"evidence_code": attachment_code(code)}) for code, each in found.items()]
 
     @property
     def documents(self) -> tuple[Document, ...]:
