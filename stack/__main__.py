@@ -1,4 +1,4 @@
-"""``python -m stack start|stop|status|logs|seed``."""
+"""``python -m stack build|start|stop|status|logs|seed``."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Final
 
 from stack import lifecycle
+from stack.build import built
 from stack.options import DATA, FHIR_PORT, RULES_PORT, Options, StackError
 from stack.seed import seed
-from stack.servers import NAMES
+from stack.servers import NAMES, servers
 
 _LINES: Final = 20
 
@@ -55,7 +56,14 @@ def load(options: Options, arguments: argparse.Namespace) -> None:
     print(f"{seed(url, arguments.folder)} resources are on the FHIR server")
 
 
+def build(options: Options, _: argparse.Namespace) -> None:
+    """build the servers whose sources changed"""
+    for server in servers(options):
+        print(f"{server.title}: {built(server.name, server.title, server.module)}")
+
+
 _VERBS: Final[dict[str, Callable[[Options, argparse.Namespace], None]]] = {
+    "build": build,
     "start": start,
     "stop": stop,
     "status": status,
