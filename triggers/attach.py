@@ -53,7 +53,7 @@ def _read(call: Call) -> dict[str, Any]:
         raise Malformed([Problem(path="$", text=text, code="structure")], "not-parameters")
     if problems := list(structural_problems(_without_resources(parameters), "Parameters")):
         raise Malformed(problems)
-    return parameters
+    return {**parameters, "parameter": parameters.get("parameter") or []}
 
 
 def _without_resources(element: Json) -> Json:

@@ -106,6 +106,7 @@ async def test_a_malformed_attachment(door: World, spoil: Callable[[dict[str, An
         (b"[]", "not-parameters"),
         ({"resourceType": "Bundle"}, "not-parameters"),
         ({"resourceType": "Parameters", "parameter": 5}, "malformed"),
+        ({"resourceType": "Parameters", "parameter": None}, "malformed"),
         ({"resourceType": "Parameters", "parameter": [7]}, "malformed"),
         ({"resourceType": "Parameters", "parameter": [{"name": "TrackingId", "valueIdentifier": 7}]}, "malformed"),
         (
