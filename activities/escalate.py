@@ -30,7 +30,7 @@ async def escalate(work: Work[EscalateInput]) -> Message:
         if task["status"] not in FINISHED:
             work.unit.update({**task, "priority": PRIORITY[work.data.percent]}, if_match=task["meta"]["versionId"])
             subject = task
-    work.unit.update(_alert(work, alert, subject))
+    work.unit.create(_alert(work, alert, subject))
     return Message()
 
 

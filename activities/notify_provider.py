@@ -34,7 +34,7 @@ async def notify_provider(work: Work[NotifyInput]) -> Message:
         answer, version = await _answer(work, record)
         told = [await _deliver(work, each, answer, version, notice) for each in hooks]
         allowed = all(told)
-    work.unit.update(_communication(work, record, notice, allowed=allowed))
+    work.unit.create(_communication(work, record, notice, allowed=allowed))
     return Message()
 
 

@@ -18,6 +18,6 @@ async def open_review(work: Work[OpenReviewInput]) -> TaskOpened:
     (existing,) = await work.unit.read_many([reference])
     if existing is None:
         work.unit.create(task)
-        await change_record(work, state=unless_deemed(record, CaseState.IN_REVIEW))
+        await change_record(work, record, state=unless_deemed(record, CaseState.IN_REVIEW))
         await work.unit.commit()
     return TaskOpened(task=reference, due=work.envelope.due)

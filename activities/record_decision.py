@@ -52,7 +52,7 @@ async def _write(
         response = _response(work, record, claim, decisions, review, await _providers(work, claim))
         state = overall(decisions)
     work.unit.update({**response, "id": record.response.split("/")[1]})
-    await change_record(work, state=state)
+    await change_record(work, record, state=state)
     return (await work.unit.commit())[0]
 
 

@@ -15,5 +15,5 @@ async def record_deemed(work: Work[ExpireInput]) -> Message:
     record = await read_record(work)
     state = record.state if record.decided else CaseState.DEEMED
     if (record.state, record.clock_row) != (state, work.data.policy.row):
-        await change_record(work, state=state, clock_row=work.data.policy.row)
+        await change_record(work, record, state=state, clock_row=work.data.policy.row)
     return Message()

@@ -15,14 +15,15 @@ async def read_record(work: Work[Any]) -> CaseRecord:
     return read_case(await work.unit.read(work.envelope.case.record))
 
 
-async def change_record(work: Work[Any], task: Resource | None = None, **changes: Any) -> Resource:
+async def change_record(work: Work[Any], record: CaseRecord, **changes: Any) -> Resource:
     """Put the record with ``changes`` into this step's transaction; the deadline is stored with it.
 
-    If-Match: what a door wrote meanwhile is not overwritten, and of two runs of one step only the first one writes.
+    If-Match is the version of ``record``, on which the step decided what to do: what a door wrote since is not
+    overwritten, and of two runs of one step (a server that hung may still commit the first) only one writes.
     """
-    before = task or await work.unit.read(work.envelope.case.record)
+    before = await work.unit.read(work.envelope.case.record)
     after = with_rules(changed_case(before, due=work.envelope.due, **changes), work.envelope.fired)
-    work.unit.update(after, if_match=before["meta"]["versionId"])
+    work.unit.update(after, if_match=record.version)
     return after
 
 

@@ -38,4 +38,4 @@ async def _ask(work: Work[RequestInformationInput], record: CaseRecord, claim: R
     work.unit.create(task)
     for resource in (*requests, response):
         work.unit.update(resource)
-    await change_record(work, state=unless_deemed(record, CaseState.INFORMATION_REQUESTED))
+    await change_record(work, record, state=unless_deemed(record, CaseState.INFORMATION_REQUESTED))

@@ -49,6 +49,14 @@ class Plant(Engine):
         except httpx.TransportError:
             return None
 
+    def get(self, who: str, path: str) -> dict[str, Any]:
+        """What the API answers."""
+        headers = {"Authorization": f"Bearer {self.token(who)}"}
+        answer = httpx.get(self.url + path, headers=headers, timeout=60, trust_env=False)
+        answer.raise_for_status()
+        body: dict[str, Any] = answer.json()
+        return body
+
     def revive(self) -> bool:
         """Start the app if it is dead, without crash points. Says whether it was."""
         if self.app.poll() is None:

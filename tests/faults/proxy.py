@@ -25,13 +25,19 @@ class Strike:
     nth: int = 1
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A killed host leaves connections that end in the middle: no news."""
+
+
 class FhirProxy:
     """Passes everything on, until it strikes once."""
 
     def __init__(self, target: str) -> None:
         self._target = urlsplit(target)
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), _handler(self))
         self._lock = threading.Lock()
         self._strike: Strike | None = None
         self._passes = 0
