@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from adapters.connections import Connections, use
+from adapters.connections import Connections, connections, use
 from adapters.fhir.memory import MemoryFhir
 from adapters.notifications.memory import MemoryNotifier
 from adapters.rules.memory import MemoryRules
@@ -190,15 +190,17 @@ async def world(
     store: Store | None = None,
     telemetry: Telemetry | None = None,
     data: Path | None = None,
+    after: World | None = None,
     **settings: Any,
 ) -> AsyncIterator[World]:
     """The app until the block ends. ``timers``: run sweep and audit by the clock too (a week has 10,080 sweeps).
 
-    ``data``: a directory for keys and address, so that the verbs of ``python -m host`` find this host.
+    ``data``: a directory for keys and address, so that the verbs of ``python -m host`` find this host. ``after``: an
+    earlier world, whose FHIR server this one goes on with: a restart, given the same ``store``.
     """
     clock = VirtualClock(start)
-    fhir, notifier = MemoryFhir(now=clock.now), MemoryNotifier()
-    await seed(fhir)
+    fhir = after.fhir if after else MemoryFhir(now=lambda: connections().now())
+    notifier = MemoryNotifier()
     values = Settings(**{"answer_seconds": 1.0, **settings})
     judges = rules()
     given = Connections(fhir=fhir, rules=judges, notifier=notifier, settings=values, now=clock.now)
@@ -206,6 +208,8 @@ async def world(
     if not timers:
         app = replace(app, functions=tuple(each for each in app.functions if each.kind is not Kind.TIMER))
     with use(given), watched_races() as races:
+        if after is None:
+            await seed(fhir)
         async with http_host(
             app, clock=clock, store=store, compat=compat, options=_options(data), telemetry=telemetry
         ) as host:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from domain.cases import CaseState
 from host.model import Status
 from host.options import Compat
+from host.store.sqlite import SqliteStore
 from tests.support.crashes import crash_before
 from tests.support.samples import attachment, request
 from tests.support.world import DIRECTOR, START, World, case_of, world
@@ -193,3 +195,18 @@ async def test_a_deadline_that_passes_while_a_step_is_tried_again_is_recorded(ap
     assert (record.state, record.clock_row) == (CaseState.DENIED, "CMS-0057-F-MA-STANDARD")
     assert await app.notices(case) == ["deemed", "decided"]
     assert (await app.submit(bundle)).actions == ["A3"]
+
+
+async def test_what_fell_due_while_the_host_was_down_is_done_when_it_is_back(compat: Compat, tmp_path: Path) -> None:
+    path = tmp_path / "hub.sqlite"
+    async with world(compat=compat, store=SqliteStore(path)) as before:
+        case = await _submitted(before)
+    back = DUE + timedelta(days=1)
+    async with world(compat=compat, store=SqliteStore(path), start=back, after=before) as app:
+        await app.settle()
+        assert [code for code, _ in await app.escalations()] == ["clock-50", "clock-75", "clock-90"]
+        assert (await app.record(case)).state is CaseState.DEEMED
+        assert await app.notices(case) == ["deemed"]
+        assert (await app.decide(case, DENY, who=DIRECTOR)).status == 200
+        assert (await app.status(case)).status is Status.COMPLETED
+        assert (await app.record(case)).state is CaseState.DENIED
