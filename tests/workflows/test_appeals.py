@@ -71,6 +71,8 @@ async def test_another_reviewer_decides(
     appeal = await _denied_and_appealed(app)
     listed = (await app.send("GET", "/tasks?queue=appeals", who=OTHER_DIRECTOR)).json["items"]
     assert [(task["case"], task["kind"]) for task in listed] == [(appeal, "appeal-review")]
+    assert [each["criterion"] for each in listed[0]["findings"]] == ["MN-K0823-1", "MN-K0823-3"]
+    assert [each["rule"] for each in listed[0]["requirements"]] == ["PA-K0823"]
     assert (await app.decide(appeal, decision, who=OTHER_DIRECTOR)).status == 200
     assert (await app.status(appeal)).status is Status.COMPLETED
     assert (await app.record(appeal)).state is state
