@@ -13,8 +13,8 @@ import azure.functions as func
 from adapters.fhir.unit import UnitOfWork, unit
 from domain import fhir as elements
 from domain.case import resource_id
-from domain.cases import CaseRecord, changed_case, read_case
-from domain.codes import TASK_CODE, TRACKING_NUMBER, TaskCode
+from domain.cases import RECORD_CODES, CaseRecord, changed_case, read_case
+from domain.codes import TASK_CODE, TRACKING_NUMBER
 from domain.errors import Conflict, Malformed, NotFound, Problem
 from domain.information import OPEN, attachments, tracking_of
 from domain.json import Json, Resource
@@ -31,8 +31,7 @@ async def attach(call: Call) -> func.HttpResponse:
     """Store the attachments as evidence of the case, close the open request, let the case go on."""
     parameters = _read(call)
     number = tracking_of(parameters)
-    task, record = await _case(call, number)
-    asked = await _open_request(call, record)
+    task, record, asked = await _asked(call, number)
     work = unit(
         call.to.fhir, case=record.id, step="attach", recorded=call.to.now(), actor=call.who.id, role=Role.SUBMITTER
     )
@@ -63,21 +62,22 @@ def _without_resources(element: Json) -> Json:
     return [_without_resources(each) for each in element] if isinstance(element, list) else element
 
 
-async def _case(call: Call, number: str) -> tuple[Resource, CaseRecord]:
-    query = {"identifier": f"{TRACKING_NUMBER}|{number}", "code": f"{TASK_CODE}|{TaskCode.PRIOR_AUTHORIZATION}"}
-    page = await call.to.fhir.search("Task", query)
-    own = [task for task in page.matches if read_case(task).submitter == submitter(call)]
+async def _asked(call: Call, number: str) -> tuple[Resource, CaseRecord, Resource]:
+    """The case of the tracking number that waits for information, or its appeal, with the open request."""
+    page = await call.to.fhir.search("Task", {"identifier": f"{TRACKING_NUMBER}|{number}", "code": RECORD_CODES})
+    own = [(task, read_case(task)) for task in page.matches]
+    own = [(task, record) for task, record in own if record.submitter == submitter(call)]
     if not own:
         raise NotFound("case", "no request of your organization has this tracking id")
-    return own[0], read_case(own[0])
+    for task, record in own:
+        if (asked := await _open_request(call, record)) is not None:
+            return task, record, asked
+    raise Conflict("nothing-asked", "no information is awaited for this request")
 
 
-async def _open_request(call: Call, record: CaseRecord) -> Resource:
+async def _open_request(call: Call, record: CaseRecord) -> Resource | None:
     page = await call.to.fhir.search("Task", {"part-of": record.reference, "status": ",".join(sorted(OPEN))})
-    asked = [each for each in page.matches if elements.code(each["code"], TASK_CODE) is None]
-    if not asked:
-        raise Conflict("nothing-asked", "no information is awaited for this request")
-    return asked[0]
+    return next((each for each in page.matches if elements.code(each["code"], TASK_CODE) is None), None)
 
 
 def _store(work: UnitOfWork, record: CaseRecord, asked: Resource, given: list[Resource]) -> list[str]:

@@ -9,7 +9,7 @@ import pytest
 from domain.cases import CaseState
 from domain.codes import TASK_CODE, TaskCode
 from host.model import Status
-from tests.support.samples import request
+from tests.support.samples import attachment, request
 from tests.support.world import (
     DIRECTOR,
     NURSE,
@@ -99,6 +99,21 @@ async def test_an_overdue_case_can_be_appealed(app: World) -> None:
     assert (await _appeal(app)).status == 202
     (appeal,) = await _appeals(app)
     assert (await app.decide(appeal, {"decision": "approve"}, who=NURSE)).status == 200
+    assert (await app.submit(BUNDLE)).actions == ["A1"]
+
+
+async def test_information_for_an_appeal_is_asked_for_and_sent(app: World) -> None:
+    appeal = await _denied_and_appealed(app)
+    first = await app.task(appeal)
+    ask = {"decision": "request-information", "information": ["34109-9"]}
+    assert (await app.decide(appeal, ask, who=OTHER_DIRECTOR)).status == 200
+    assert (await app.custom(appeal))["waitingFor"] == "provider"
+    tracking = (await app.record(CASE)).tracking_number
+    sent = attachment(tracking, "34109-9", {"valueString": "A report."})
+    assert (await app.send("POST", "/fhir/$submit-attachment", sent, who=SUBMITTER)).status == 200
+    await app.settle()
+    assert await app.task(appeal) != first
+    assert (await app.decide(appeal, {"decision": "approve"}, who=OTHER_DIRECTOR)).status == 200
     assert (await app.submit(BUNDLE)).actions == ["A1"]
 
 
