@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from activities.records import plan_zone, read_record
 from activities.step import Work, step
+from adapters.fhir.members import own_coverages
 from domain.envelope import Message
 from domain.facts import Eligibility, EligibilityRequest
 from domain.messages import EligibilityAnswer
@@ -15,11 +16,11 @@ RULESET = "eligibility"
 
 @step(Message)
 async def check_eligibility(work: Work[Message]) -> EligibilityAnswer:
-    """Eligible, ineligible with an X12 901 code, or unknown. The submitted Coverage is never asked."""
+    """Eligible, ineligible with an X12 901 code, or unknown. Submitted Coverages are never asked."""
     record = await read_record(work)
     names = [record.claim, *([record.patient] if record.patient else [])]
     claim, *patients = await work.unit.read_many(names)
-    coverages = await work.unit.search("Coverage", {"beneficiary": record.patient}) if record.patient else ()
+    coverages = await own_coverages(work.unit, record.patient) if record.patient else ()
     start, end = claims.service_dates(claim or {})
     zone = plan_zone(work, record)
     request = EligibilityRequest(

@@ -18,6 +18,7 @@ from domain.codes import TASK_CODE, TRACKING_NUMBER
 from domain.errors import Conflict, Malformed, NotFound, Problem
 from domain.information import OPEN, attachments, tracking_of
 from domain.json import Json, Resource
+from domain.pas.adopt import adopt, logical
 from domain.pas.structure import structural_problems
 from domain.principal import Role
 from triggers.door import WITH_KEY, Call, Dialect, door, fhir
@@ -81,13 +82,14 @@ async def _open_request(call: Call, record: CaseRecord) -> Resource | None:
 
 
 def _store(work: UnitOfWork, record: CaseRecord, asked: Resource, given: list[Resource]) -> list[str]:
-    """Each attachment with our id and the payer's own patient; returns their names."""
+    """Each attachment with our id and the payer's own patient (none, when the member is not matched); returns their
+    names. What else it refers to is not stored here."""
     names = []
     for index, resource in enumerate(given):
-        ours = {**resource, "id": resource_id(record.id, f"attachment:{asked['id']}:{index}")}
-        ours.pop("meta", None)
+        ours = adopt(resource, resource_id(record.id, f"attachment:{asked['id']}:{index}"), logical)
+        ours.pop("subject", None)
         if record.patient:
             ours["subject"] = {"reference": record.patient}
         work.update(ours)
-        names.append(f"{ours['resourceType']}/{ours['id']}")
+        names.append(elements.name(ours))
     return names

@@ -9,6 +9,7 @@ from typing import Any, Final
 from adapters.fhir.base import Fhir
 from domain.errors import Malformed, Problem
 from domain.json import Resource
+from triggers.readable import readable
 
 LARGEST: Final = 200
 USUAL: Final = 50
@@ -32,7 +33,8 @@ class Listing:
             page = await fhir.next_page(self.token)
         else:
             page = await fhir.search(kind, {**query, "_sort": self.sort, "_count": str(self.count)})
-        return {"items": [show(resource) for resource in page.matches], "total": page.total, "next": page.next}
+        items = [item for resource in page.matches if (item := readable(show, resource)) is not None]
+        return {"items": items, "total": page.total, "next": page.next}
 
 
 def listing(asked: Mapping[str, str], *, filters: set[str], sorts: Mapping[str, str], sort: str) -> Listing:

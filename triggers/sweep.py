@@ -23,6 +23,7 @@ from domain.errors import NotFound, Unavailable
 from domain.json import Resource
 from domain.load import QUEUES, REVIEW_LOAD
 from triggers.instances import Instances
+from triggers.readable import readable
 
 LOG: Final = logging.getLogger("workflow.sweep")
 SWEEP_SCHEDULE: Final = "0 * * * * *"
@@ -79,10 +80,11 @@ async def tell_informed(to: Connections, instances: Instances) -> int:
         standing = await instances.find(record.id)
         if standing is None or standing.waiting_for != "provider" or not standing.custom.get("task"):
             continue
-        task = await to.fhir.read(str(standing.custom["task"]))
-        if task["status"] == "completed":
-            await instances.raise_event(record.id, f"informed:{task['id']}", {"task": task["id"]})
-            told += 1
+        (task,) = await to.fhir.read_many([str(standing.custom["task"])])
+        if task is None:
+            LOG.error("case %s waits for the answer to a Task that the FHIR server does not have", record.id)
+        elif task["status"] == "completed":
+            told += await _raised(instances, record, "informed", task)
     return told
 
 
@@ -112,19 +114,30 @@ async def count_load(to: Connections, instances: Instances) -> None:
 async def _tell(to: Connections, instances: Instances, event: str, query: dict[str, str]) -> int:
     told = 0
     async for task in _tasks(to, {**query, "_lastUpdated": f"lt{_grace(to).isoformat()}"}):
-        record = read_case(await to.fhir.read(str(elements.reference(task["partOf"][0]))))
-        try:
-            await instances.raise_event(record.id, f"{event}:{task['id']}", {"task": task["id"]})
-        except NotFound:  # the nightly audit tells of it; the others are not to wait for it
-            continue
-        told += 1
+        reference = readable(_part_of, task)
+        (parent,) = await to.fhir.read_many([reference or ""])
+        if record := parent and readable(read_case, parent):
+            told += await _raised(instances, record, event, task)
     return told
+
+
+async def _raised(instances: Instances, record: CaseRecord, event: str, task: Resource) -> bool:
+    try:
+        await instances.raise_event(record.id, f"{event}:{task['id']}", {"task": task["id"]})
+    except NotFound:  # the nightly audit tells of it; the others are not to wait for it
+        return False
+    return True
+
+
+def _part_of(task: Resource) -> str:
+    return str(elements.reference(task["partOf"][0]))
 
 
 async def _records(to: Connections, wanted: dict[str, str], *, before: datetime) -> AsyncIterator[CaseRecord]:
     query = {"code": RECORD_CODES, **wanted, "_lastUpdated": f"lt{before.isoformat()}"}
     async for task in _tasks(to, query):
-        yield read_case(task)
+        if record := readable(read_case, task):
+            yield record
 
 
 async def _tasks(to: Connections, query: dict[str, str]) -> AsyncIterator[Resource]:

@@ -7,8 +7,9 @@ from datetime import date
 from typing import Protocol
 
 from adapters.fhir.base import Page
+from domain import fhir as elements
 from domain.json import Resource
-from domain.pas.member import PayerMatch, member_token, payer_match
+from domain.pas.member import PayerMatch, member_numbers, member_token, payer_match
 from domain.pas.request import PasRequest
 
 
@@ -17,6 +18,14 @@ class Searches(Protocol):
 
     async def search_page(self, resource_type: str, parameters: Mapping[str, str | Sequence[str]]) -> Page:
         """One page of matches."""
+        ...
+
+
+class Reads(Protocol):
+    """What can search through all pages: a unit of work."""
+
+    async def search(self, resource_type: str, parameters: Mapping[str, str | Sequence[str]]) -> tuple[Resource, ...]:
+        """Every match."""
         ...
 
 
@@ -39,8 +48,19 @@ async def matched_patient(fhir: Searches, member_id: str | None) -> str | None:
     return f"Patient/{patients[0]['id']}" if len(patients) == 1 else None
 
 
-async def _members(fhir: Searches, member_id: str) -> tuple[tuple[Resource, ...], list[Resource]]:
-    """The payer's Coverages that carry the id, and their beneficiaries."""
+async def own_coverages(fhir: Reads, patient: str) -> tuple[Resource, ...]:
+    """The payer's own Coverages of ``patient`` (``Patient/<id>``). One that was submitted is never among them."""
+    found = await fhir.search("Coverage", {"beneficiary": patient, "identifier": member_token()})
+    return tuple(coverage for coverage in found if member_numbers(coverage))
+
+
+async def _members(fhir: Searches, member_id: str) -> tuple[list[Resource], list[Resource]]:
+    """The payer's Coverages that carry the id, and their beneficiaries.
+
+    Servers read a token more loosely than it is written (white space, case): what they find is compared again.
+    """
     query = {"identifier": member_token(member_id), "_include": "Coverage:beneficiary"}
     page = await fhir.search_page("Coverage", query)
-    return page.matches, [each for each in page.included if each["resourceType"] == "Patient"]
+    coverages = [each for each in page.matches if member_id in member_numbers(each)]
+    members = {elements.reference(each.get("beneficiary")) for each in coverages}
+    return coverages, [each for each in page.included if elements.name(each) in members]

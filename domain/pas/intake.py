@@ -1,7 +1,8 @@
 """What a request writes on arrival: the Bundle as it came, its resources with our ids, the pended answer and the case.
 
-Every id is ours, so a submitter can overwrite nothing; the payer's own Patient and Coverage take the place of the
-submitted ones when the member is matched (those stay inside the stored Bundle only).
+Every id is ours, so a submitter can overwrite nothing, and what becomes a resource can pass for nothing of the payer's
+(``domain.pas.adopt``). The payer's own Patient and Coverage take the place of the submitted ones when the member is
+matched (those stay inside the stored Bundle only).
 """
 
 from __future__ import annotations
@@ -13,15 +14,13 @@ from pydantic import BaseModel, ConfigDict
 from domain import fhir
 from domain.case import resource_id, tracking_number
 from domain.cases import CaseRecord, CaseState, case_task
-from domain.codes import SUBMITTED_REFERENCE
 from domain.fhir_write import Write
 from domain.json import Resource
+from domain.pas.adopt import EVIDENCE, STORED, adopt, logical
 from domain.pas.bundle import stored_name
 from domain.pas.member import PayerMatch
 from domain.pas.request import PasRequest, focal_insurance
 from domain.pas.response import claim_response, pended
-
-_EVIDENCE = ("Observation", "QuestionnaireResponse", "DocumentReference", "DiagnosticReport", "Condition", "Procedure")
 
 
 class Submitter(BaseModel):
@@ -67,7 +66,7 @@ def intake(
         coverage=payer.coverage,
         member_matches=payer.matches,
         birth_date_agrees=payer.birth_date_agrees,
-        evidence=tuple(fhir.name(each) for each in adopted if each["resourceType"] in _EVIDENCE),
+        evidence=tuple(fhir.name(each) for each in adopted if each["resourceType"] in EVIDENCE),
     )
     return record, [Write(each) for each in (bundle, *adopted, response, case_task(record))]
 
@@ -86,20 +85,12 @@ def linked(request: PasRequest, payer: PayerMatch) -> dict[int, str]:
 def _adopted(request: PasRequest, case: str, payer: PayerMatch) -> list[Resource]:
     """The submitted resources that become ours, with our ids and references."""
     own = linked(request, payer)
-    resources = [resource for _, resource in request.submission.resources()]
-    names = [own.get(index, stored_name(case, index, resource)) for index, resource in enumerate(resources)]
+    submitted = {i: resource for i, (_, resource) in enumerate(request.submission.resources())}
+    taken = {i: each for i, each in submitted.items() if i not in own and each["resourceType"] in STORED}
+    names = {**{i: stored_name(case, i, each) for i, each in taken.items()}, **own}
 
     def rename(reference: str) -> Resource:
         position = request.submission.position(reference)
-        if position is not None:
-            return {"reference": names[position]}
-        # Nothing of ours may be pointed at by a name that a submitter chose.
-        return {"identifier": {"system": SUBMITTED_REFERENCE, "value": reference}}
+        return {"reference": names[position]} if position in names else logical(reference)
 
-    return [_adopt(each, names[i].split("/")[1], rename) for i, each in enumerate(resources) if i not in own]
-
-
-def _adopt(resource: Resource, id_: str, rename: fhir.Rename) -> Resource:
-    meta = {key: value for key, value in resource.get("meta", {}).items() if key in ("profile", "security")}
-    adopted: Resource = fhir.renamed({key: value for key, value in resource.items() if key != "meta"}, rename)
-    return fhir.strip_empty({**adopted, "id": id_, "meta": meta})
+    return [adopt(each, names[i].split("/")[1], rename) for i, each in taken.items()]

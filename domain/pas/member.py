@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import date
+from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
@@ -11,6 +13,9 @@ from domain import fhir
 from domain.codes import LINE_OF_BUSINESS, MEMBER_ID
 from domain.facts import CoverageFact, LineOfBusiness, MemberMatch
 from domain.json import Resource
+
+_RESERVED: Final = re.compile(r"[\\,|$]")
+_ESCAPED: Final = r"\\\g<0>"
 
 
 class PayerMatch(BaseModel):
@@ -88,9 +93,20 @@ def coverage_fact(coverage: Resource) -> CoverageFact:
     )
 
 
-def member_token(member_id: str) -> str:
-    """``identifier`` token to search the payer's Coverage by."""
-    return f"{MEMBER_ID}|{member_id}"
+def member_token(member_id: str = "") -> str:
+    """``identifier`` token to search the payer's Coverage by; without an id, every one of the payer's Coverages.
+
+    What has a meaning in a search is escaped: https://hl7.org/fhir/R4/search.html#escaping
+    """
+    return f"{MEMBER_ID}|{_RESERVED.sub(_ESCAPED, member_id)}"
+
+
+def member_numbers(coverage: Resource) -> frozenset[str]:
+    """The payer's numbers on a Coverage. Only the payer's own have any: ``domain.pas.adopt`` takes them from every
+    resource that is submitted."""
+    return frozenset(
+        i["value"] for i in coverage.get("identifier", []) if i.get("system") == MEMBER_ID and "value" in i
+    )
 
 
 def _preference(coverage: CoverageFact, on: date) -> tuple[bool, bool, date]:
