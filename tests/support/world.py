@@ -69,7 +69,7 @@ class Reply:
     @property
     def actions(self) -> list[str]:
         """X12 306 codes of the items, in order."""
-        return [_action(item) for item in self.response.get("item", [])]
+        return [action_of(item) for item in self.response.get("item", [])]
 
     @property
     def code(self) -> str:
@@ -224,7 +224,8 @@ def _options(data: Path | None) -> ServerOptions:
     return ServerOptions(keys=keys, identities=Identities(people, {each: each for each in people}))
 
 
-def _action(item: Mapping[str, Any]) -> str:
+def action_of(item: Mapping[str, Any]) -> str:
+    """X12 306 code of a ClaimResponse.item."""
     (review,) = item["adjudication"][0]["extension"]
     code = next(part for part in review["extension"] if part["url"].endswith("reviewActionCode"))
     return str(code["valueCodeableConcept"]["coding"][0]["code"])
