@@ -12,6 +12,7 @@ from domain.facts import Urgency
 from domain.json import Resource
 from domain.pas import claim as claims
 from triggers.pages.clinical import Person, person
+from triggers.readable import readable
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +31,16 @@ class Row:
 
 async def rows(work: UnitOfWork, tasks: Sequence[Resource]) -> list[Row]:
     """A row for each of ``tasks``, in their order. Reads their Claims, then their Patients: two requests."""
-    found = await work.read_many([str(fhir.reference(task["focus"])) for task in tasks])
+    named = {task["id"]: claim for task in tasks if (claim := readable(_focus, task))}
+    tasks = [task for task in tasks if task["id"] in named]
+    found = await work.read_many(list(named.values()))
     requested = [claim or {} for claim in found]
     patients = await work.read_many([fhir.reference(claim.get("patient")) or "" for claim in requested])
     return [_row(*each) for each in zip(tasks, requested, patients, strict=True)]
+
+
+def _focus(task: Resource) -> str:
+    return str(fhir.reference(task["focus"]))
 
 
 def _row(task: Resource, claim: Resource, patient: Resource | None) -> Row:
