@@ -41,7 +41,7 @@ class Canaries:
 
     def request(self, bundle: dict[str, Any], member: str) -> dict[str, Any]:
         """``bundle`` with canaries all over it, for the payer's ``member``."""
-        marked = self._marked(bundle)
+        marked = {**self._marked(bundle), "id": self.one()}
         for entry in marked["entry"]:
             self._enrich(entry["resource"], member)
         text = json.dumps(marked)
