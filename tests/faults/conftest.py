@@ -36,6 +36,7 @@ def servers(stack_options: stack.Options) -> Iterator[stack.Servers]:
         yield running
     finally:
         stack.down(stack_options)
+    assert _processes_of(stack_options.data) == []
 
 
 @pytest.fixture(scope="session")

@@ -11,18 +11,29 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-Moment = Literal["before", "after"]
+Moment = Literal["before", "after", "late"]
+"""When a transaction is cut off: before or after it is committed, or so that it is committed *late*, as by a server
+that hung: after it has answered the app's next request and before the app hears of that."""
 
 
 @dataclass(frozen=True)
 class Strike:
-    """At the ``nth`` transaction of ``step``: call ``act`` before or after the server has committed it. The app gets
-    no answer."""
+    """At the ``nth`` transaction of ``step``: call ``act``. The app gets no answer."""
 
     step: str
     moment: Moment
     act: Callable[[], object]
     nth: int = 1
+
+
+@dataclass(frozen=True)
+class Passed:
+    """A request as the app sent it."""
+
+    method: str
+    path: str
+    body: bytes
+    headers: dict[str, str]
 
 
 class _Server(ThreadingHTTPServer):
@@ -41,6 +52,7 @@ class FhirProxy:
         self._lock = threading.Lock()
         self._strike: Strike | None = None
         self._passes = 0
+        self._late: Passed | None = None
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     @property
@@ -63,17 +75,24 @@ class FhirProxy:
         self._server.shutdown()
         self._server.server_close()
 
-    def due(self, body: bytes, moment: Moment) -> Strike | None:
+    def due(self, request: Passed, *moments: Moment) -> Strike | None:
         """The strike, when this is its place."""
         with self._lock:
             strike = self._strike
-            if strike is None or strike.moment != moment or step_of(body) != strike.step:
+            if strike is None or strike.moment not in moments or step_of(request.body) != strike.step:
                 return None
             self._passes += 1
             if self._passes < strike.nth:
                 return None
             self._strike = None
+            self._late = request if strike.moment == "late" else None
             return strike
+
+    def late(self) -> Passed | None:
+        """What is to be committed late, once."""
+        with self._lock:
+            late, self._late = self._late, None
+            return late
 
     def connection(self) -> http.client.HTTPConnection:
         """To the server."""
@@ -110,12 +129,13 @@ def _handler(proxy: FhirProxy) -> type[BaseHTTPRequestHandler]:
             self._pass_on(self.rfile.read(int(self.headers.get("Content-Length", 0))))
 
         def _pass_on(self, body: bytes) -> None:
-            if strike := proxy.due(body, "before"):
+            request, late = Passed(self.command, self.path, body, dict(self.headers.items())), proxy.late()
+            if strike := proxy.due(request, "before", "late"):
                 return self._cut(strike)
-            self.upstream.request(self.command, self.path, body, dict(self.headers.items()))
-            answer = self.upstream.getresponse()
-            content = answer.read()
-            if strike := proxy.due(body, "after"):
+            answer, content = self._sent(request)
+            if late:
+                self._sent(late)
+            if strike := proxy.due(request, "after"):
                 return self._cut(strike)
             self.send_response(answer.status)
             for name, value in answer.getheaders():
@@ -125,6 +145,11 @@ def _handler(proxy: FhirProxy) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(content)
             return None
+
+        def _sent(self, request: Passed) -> tuple[http.client.HTTPResponse, bytes]:
+            self.upstream.request(request.method, request.path, request.body, request.headers)
+            answer = self.upstream.getresponse()
+            return answer, answer.read()
 
         def _cut(self, strike: Strike) -> None:
             strike.act()

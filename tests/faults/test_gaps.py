@@ -88,6 +88,15 @@ def test_the_answer_of_fhir_is_lost(proxied: Plant, proxy: FhirProxy, ledger: Le
     assert proxy.struck
 
 
+@pytest.mark.parametrize("gap", GAPS, ids=str)
+def test_fhir_commits_late(proxied: Plant, proxy: FhirProxy, ledger: Ledger, gap: Gap) -> None:
+    """A server that hung: the app gave up and has looked at the record again when the first write is committed."""
+    proxied.revive()
+    proxy.plan(Strike(gap.step, "late", lambda: None, gap.nth))
+    assert walked(proxied, ledger, gap.sample, "late") == WANTED[gap.sample]
+    assert proxy.struck
+
+
 def _kill(plant: Plant) -> None:
     plant.app.kill()
     plant.app.wait()
