@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,8 +15,9 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.fixture(scope="module")
-def client(app_host: Engine) -> Client:
-    return Client(app_host)
+def client(app_host: Engine) -> Iterator[Client]:
+    with Client(app_host) as client:
+        yield client
 
 
 @pytest.mark.parametrize("sample", samples(), ids=lambda sample: str(sample["case"]))
