@@ -57,25 +57,15 @@ class Envelope(Message):
     """The open human task of the case, if any."""
     fired: tuple[str, ...] = ()
     """Ids of the rules that took part so far."""
-    trace: str | None = None
-    """W3C traceparent of the request that started the case."""
     accessed: tuple[str, ...] = ()
     """References read by earlier steps that did not write; the next writing step audits them."""
     data: dict[str, Any] = {}
-
-
-class Refusal(Message):
-    """An expected refusal: a code and a sentence without values."""
-
-    code: str
-    text: str
 
 
 class Answer(Message):
     """What an activity gives back."""
 
     data: dict[str, Any] = {}
-    refused: Refusal | None = None
     accessed: tuple[str, ...] = ()
     """References that were read and are not audited yet."""
 

@@ -26,7 +26,6 @@ class StartInput(Message):
 
     record: str
     """The FHIR Task that is the case's (or appeal's) record: ``Task/<id>``."""
-    trace: str | None = None
 
 
 class CaseFile(Message):
@@ -146,6 +145,8 @@ class RecordDecisionInput(Message):
     """X12 901 code of a request that business refuses; then ``items`` is empty."""
     review: str | None = None
     """Versioned reference of the decided review Task, when a person decided."""
+    policy: ClockPolicy | None = None
+    """How long an appeal may be filed."""
 
 
 class RecordedDecision(Message):
@@ -154,6 +155,8 @@ class RecordedDecision(Message):
     claim_response: str
     """Versioned reference of the ClaimResponse that holds the decision."""
     actions: tuple[str, ...]
+    superseded: bool = False
+    """Nothing was recorded: an appeal was filed meanwhile, and its decision counts."""
 
 
 class OpenReviewInput(Message):
@@ -175,6 +178,8 @@ class TaskOpened(Message):
     """``Task/<id>``."""
     due: datetime | None = None
     """When waiting for the task no longer delays the case."""
+    superseded: bool = False
+    """No task was opened: an appeal was filed meanwhile, and its decision counts."""
 
 
 class TakeDecisionInput(Message):
@@ -228,16 +233,17 @@ class ExpireInput(Message):
     """Data of *record-deemed*."""
 
     policy: ClockPolicy
-    due: datetime
 
 
 class NotifyInput(Message):
     """Data of *notify-provider*."""
 
     event: str
-    """``decided``, ``information-requested`` or ``deemed``."""
+    """``decided``, ``information-requested``, ``deemed`` or ``overdue``."""
     key: str
     """What tells this notice from another of the same event: a versioned reference or an instant."""
+    last: bool = False
+    """No try follows: where nobody can be told, that is recorded and the case goes on."""
 
 
 class CloseInput(Message):

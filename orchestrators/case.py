@@ -7,8 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from azure.durable_functions import DurableOrchestrationContext
+from pydantic import ValidationError
 
 from domain.envelope import CaseRef, Envelope, Message, StepRef
+from domain.errors import Defect
 from domain.messages import CaseFile, StartInput, TimelineEntry
 
 
@@ -19,6 +21,8 @@ class Due:
     at: datetime
     step: str
     data: Message
+    tries: int = 0
+    """Tries in vain so far, while what it needs was unavailable."""
 
 
 @dataclass(slots=True)
@@ -44,8 +48,11 @@ class Case:
 
     @classmethod
     def begin(cls, context: DurableOrchestrationContext, workflow: str) -> Case:
-        """The case that ``context`` was started for."""
-        return cls(context, workflow, StartInput.model_validate(context.get_input()))
+        """The case that ``context`` was started for. Raises ``Defect('invalid-input')`` (pydantic quotes the input)."""
+        try:
+            return cls(context, workflow, StartInput.model_validate(context.get_input()))
+        except ValidationError:
+            raise Defect("invalid-input") from None
 
     @property
     def version(self) -> str:
@@ -106,7 +113,6 @@ class Case:
             due=self.due,
             task=self.task,
             fired=self.fired,
-            trace=self.started.trace,
             accessed=self.accessed,
             data=payload,
         )

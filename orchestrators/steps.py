@@ -8,45 +8,45 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
+from pydantic import ValidationError
+
 from domain.envelope import Answer, Message, parse_failure
-from domain.errors import Unavailable
+from domain.errors import Defect, Unavailable
+from domain.messages import NotifyInput
 from orchestrators.case import Case, Due
 
 BACKOFF: Final = tuple(timedelta(seconds=s) for s in (1, 2, 4, 8, 15, 30, 60, 120, 300))
 """Pauses after each failed try while a dependency is unavailable; then the case is parked."""
-LATER: Final = timedelta(minutes=15)
-"""When an agenda item is tried again whose dependency was unavailable."""
+LATER: Final = tuple(timedelta(minutes=m) for m in (15, 30, 60, 120, 240, 360))
+"""Pauses after each failed try of an agenda item whose dependency was unavailable; the last one repeats."""
+NOTICE_TRIES: Final = 8
+"""Tries of a notice on the agenda, over some twenty hours. The last one gives up where nobody can be told."""
 LONGEST_HOP: Final = timedelta(days=5)
 """Azure Storage splits timers of over six days in a way that a cancelled one keeps the instance running."""
 
 M = TypeVar("M", bound=Message)
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
-    """An external event."""
-
-    name: str
-    data: Any
-
-
 def call(case: Case, step: str, answer: type[M], data: Message | None = None) -> Generator[Any, Any, M]:
-    """Run the activity of ``step`` until it answers. A defect is raised and fails the instance."""
-    failures, number = 0, case.calls + 1
+    """Run the activity of ``step`` until it answers. A defect is raised and fails the instance.
+
+    A notice parks its case once: when nobody can be told after the resume either, its last try gives up.
+    """
+    failures, number, parked = 0, case.calls + 1, False
     while True:
         case.show(step)
+        given = _last(data) if parked and failures == len(BACKOFF) else data
         try:
-            return (yield from attempt(case, step, answer, data, number))
+            return (yield from attempt(case, step, answer, given, number))
         except Unavailable as error:
             if failures == len(BACKOFF):
                 yield from park(case, step, error.code)
-                failures = 0
+                failures, parked = 0, True
             else:
                 yield case.context.create_timer(case.now + BACKOFF[failures])
                 failures += 1
@@ -55,14 +55,19 @@ def call(case: Case, step: str, answer: type[M], data: Message | None = None) ->
 def attempt(
     case: Case, step: str, answer: type[M], data: Message | None = None, number: int | None = None
 ) -> Generator[Any, Any, M]:
-    """One try. Raises ``Unavailable`` or ``Defect``, as the activity named it. ``number``: that of the first try."""
+    """One try. Raises ``Unavailable`` or ``Defect``, as the activity named it, and ``Defect('invalid-answer')`` for an
+    answer that is not of this form (pydantic's own error quotes it). ``number``: that of the first try."""
     try:
         raw = yield case.context.call_activity(step.replace("-", "_"), case.envelope(step, data, number))
     except Exception as error:  # the SDK raises a bare Exception whose text is the activity's message
         raise parse_failure(str(error)) from None
-    result = Answer.model_validate(raw)
+    try:
+        result = Answer.model_validate(raw)
+        typed = answer.model_validate(result.data)
+    except ValidationError:
+        raise Defect("invalid-answer") from None
     case.accessed = result.accessed
-    return answer.model_validate(result.data)
+    return typed
 
 
 def park(case: Case, step: str, code: str) -> Generator[Any, Any, None]:
@@ -79,7 +84,7 @@ def watch(
     waiting_for: str,
     until: datetime | None = None,
     detail: str | None = None,
-) -> Generator[Any, Any, Received | None]:
+) -> Generator[Any, Any, str | None]:
     """The first of ``events``, or ``None`` at ``until``. What falls due meanwhile is done."""
     earlier: list[tuple[str, Any]] = []
     while True:
@@ -92,21 +97,31 @@ def watch(
 
 
 def _attend(case: Case) -> Generator[Any, Any, None]:
-    """Do what is due. Never parks (the case may be parked already): what is unavailable is tried again later."""
+    """Do what is due. Never parks (the case may be parked already): what is unavailable is tried again later, and only
+    the first try stands in the timeline."""
     due = case.agenda.pop(0)
-    case.show(due.step)
+    if not due.tries:
+        case.show(due.step)
+    data = _last(due.data) if due.tries >= NOTICE_TRIES - 1 else due.data
     try:
-        yield from attempt(case, due.step, Message, due.data)
+        yield from attempt(case, due.step, Message, data)
     except Unavailable:
-        case.plan(replace(due, at=case.now + LATER))
+        pause = LATER[min(due.tries, len(LATER) - 1)]
+        case.plan(replace(due, at=case.now + pause, tries=due.tries + 1))
+
+
+def _last(data: Message | None) -> Message | None:
+    """``data`` of the try that no other follows: a notice that cannot be delivered is recorded as such."""
+    return data.model_copy(update={"last": True}) if isinstance(data, NotifyInput) else data
 
 
 def settle(case: Case) -> Generator[Any, Any, None]:
-    """Do what fell due and is still owed; drop what lies ahead. For the end of a case."""
-    owed: list[Due] = [due for due in case.agenda if due.at <= case.now]
+    """Do what fell due and is still owed; drop what lies ahead. For the end of a case: a notice that was tried in vain
+    gets its last try."""
+    owed: list[Due] = [due for due in case.agenda if due.tries or due.at <= case.now]
     case.agenda = []
     for due in owed:
-        yield from call(case, due.step, Message, due.data)
+        yield from call(case, due.step, Message, _last(due.data) if due.tries else due.data)
 
 
 def wait(
@@ -118,8 +133,9 @@ def wait(
     waiting_for: str,
     detail: str | None = None,
     earlier: list[tuple[str, Any]] | None = None,
-) -> Generator[Any, Any, Received | None]:
-    """The first of ``events``, or ``None`` when ``due`` has come.
+) -> Generator[Any, Any, str | None]:
+    """The name of the first of ``events``, or ``None`` when ``due`` has come. What an event carries is not used: the
+    records hold it.
 
     ``earlier`` holds the waits of rounds that are over, and gets those of this one. An event that comes between two
     rounds, while something due is done, goes to one of them: it is taken from there and never yielded again.
@@ -127,7 +143,7 @@ def wait(
     earlier = [] if earlier is None else earlier
     for name, task in earlier:
         if task.is_completed:
-            return Received(name, decode(task.result))
+            return name
     while due is None or case.now < due:
         case.show(step, waiting_for, detail)
         longest = case.now + LONGEST_HOP
@@ -137,15 +153,5 @@ def wait(
         winner = yield case.context.task_any([*waits, timer])
         if winner is not timer:
             timer.cancel()
-            return Received(events[waits.index(winner)], decode(winner.result))
+            return events[waits.index(winner)]
     return None
-
-
-def decode(payload: Any) -> Any:
-    """An event's payload: the client sends JSON text inside a JSON string, as on Azure."""
-    if isinstance(payload, str):
-        try:
-            return json.loads(payload)
-        except ValueError:
-            return payload
-    return payload

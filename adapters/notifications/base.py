@@ -24,8 +24,9 @@ class Notifier(Protocol):
 
     async def deliver(self, hook: Hook, body: Resource, notification_id: str) -> None:
         """POST ``body`` as ``application/fhir+json``; ``notification_id`` is the receiver's idempotency key
-        (header ``Idempotency-Key``). Raises ``Forbidden('hook-host')`` for a host that is not allowed,
-        ``Unavailable('hook')`` when the receiver does not answer 2xx (redirects included)."""
+        (header ``Idempotency-Key``). Raises what no other try changes as ``Rejected``: ``Forbidden('hook-host')`` for a
+        host that is not allowed, ``Rejected('hook-refused')`` for a 4xx of the receiver other than 408, 425 and 429;
+        ``Unavailable('hook')`` when it does not answer, or with anything else than 2xx (redirects included)."""
         ...
 
     async def aclose(self) -> None:

@@ -8,12 +8,14 @@ from collections.abc import Collection
 import httpx
 
 from adapters.notifications.base import Hook
-from domain.errors import Defect, Forbidden, Unavailable
+from domain.errors import Defect, Forbidden, Rejected, Unavailable
 from domain.json import Resource
 
 _PORTS = {"http": 80, "https": 443}
 _OURS = frozenset({"content-type", "content-length", "host", "idempotency-key", "transfer-encoding", "connection"})
 """Headers that a subscriber does not set."""
+_PASSING = frozenset({408, 425, 429})
+"""4xx of which RFC 9110, 8470 and 6585 say that another try may succeed."""
 
 
 class HttpNotifier:
@@ -44,6 +46,8 @@ class HttpNotifier:
             raise Unavailable("hook", f"the receiver does not answer ({type(error).__name__})") from None
         finally:
             self._client.cookies.clear()
+        if response.is_client_error and response.status_code not in _PASSING:
+            raise Rejected("hook-refused", f"the receiver answered HTTP {response.status_code}")
         if not response.is_success:
             raise Unavailable("hook", f"the receiver answered HTTP {response.status_code}")
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from adapters.notifications.base import Hook
 from adapters.notifications.http import check
-from domain.errors import Unavailable
+from domain.errors import Rejected, Unavailable
 from domain.json import Resource
 
 
@@ -29,12 +29,16 @@ class MemoryNotifier:
         self.delivered: list[Delivery] = []
         self.answers = True
         """Set to ``False`` and every delivery fails as when the receiver is down."""
+        self.takes = True
+        """Set to ``False`` and every delivery fails as when the receiver answers 410."""
 
     async def deliver(self, hook: Hook, body: Resource, notification_id: str) -> None:
         """See ``Notifier.deliver``."""
         check(hook, self._allowed)
         if not self.answers:
             raise Unavailable("hook", "the receiver does not answer")
+        if not self.takes:
+            raise Rejected("hook-refused", "the receiver answered HTTP 410")
         self.delivered.append(Delivery(hook.endpoint, deepcopy(body), notification_id))
 
     async def aclose(self) -> None:

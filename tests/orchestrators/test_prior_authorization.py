@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -41,7 +42,7 @@ from domain.messages import (
 )
 from orchestrators.prior_authorization import prior_authorization
 from orchestrators.steps import BACKOFF
-from tests.orchestrators.drive import Activity, Drive, always, in_turn
+from tests.orchestrators.drive import Activity, Context, Drive, always, in_turn
 
 RECEIVED = datetime(2026, 11, 2, 15, 0, tzinfo=UTC)
 DUE = RECEIVED + timedelta(days=7)
@@ -272,3 +273,19 @@ def test_an_escalation_whose_dependency_is_away_comes_later() -> None:
     at = [e.at - RECEIVED for n, e in drive.calls if n == "escalate"]
     assert at[1] - at[0] == timedelta(minutes=15)
     assert len(at) == 4
+
+
+def test_no_failure_quotes_an_answer_or_an_input() -> None:
+    class Wrong(Message):
+        due: str = "Jane Doe"
+
+    drive = Drive(activities(set_deadline=always(Wrong())))
+    with pytest.raises(Defect) as caught:
+        drive.run(prior_authorization)
+    assert (str(caught.value), caught.value.__cause__) == ("invalid-answer", None)
+    assert "Jane" not in "".join(traceback.format_exception(caught.value))
+    drive = Drive(activities(), context=Context(Wrong()))  # type: ignore[arg-type]
+    with pytest.raises(Defect) as caught:
+        drive.run(prior_authorization)
+    assert str(caught.value) == "invalid-input"
+    assert "Jane" not in "".join(traceback.format_exception(caught.value))

@@ -66,7 +66,7 @@ async def test_an_escalation_that_meets_a_claim_comes_later_and_leaves_the_claim
     overtake(app, "Communication/", claim)
     await app.advance(minutes=5)
     assert await app.escalations() == []
-    await app.advance_to(half + LATER)
+    await app.advance_to(half + LATER[0])
     assert [code for code, _ in await app.escalations()] == ["clock-50"]
     found = await app.fhir.read(f"Task/{task}")
     assert (found["status"], found["priority"]) == ("in-progress", "urgent")
@@ -82,7 +82,7 @@ async def test_what_is_sent_at_the_moment_of_the_expiry_is_kept(app: World) -> N
 
     await app.advance_to(DUE - timedelta(seconds=1))
     overtake(app, record, send)
-    await app.advance_to(DUE + LATER)
+    await app.advance_to(DUE + LATER[0])
     assert (await app.record(case)).state is CaseState.DEEMED
     assert (await app.fhir.read(record))["note"] == [{"text": "written by a door"}]
     assert await app.notices(case) == ["deemed"]

@@ -12,7 +12,7 @@ import pytest
 from adapters.notifications.base import Hook, Notifier
 from adapters.notifications.http import HttpNotifier
 from adapters.notifications.memory import MemoryNotifier
-from domain.errors import Defect, Forbidden, Unavailable
+from domain.errors import Defect, Forbidden, Rejected, Unavailable
 
 BODY = {"resourceType": "Bundle", "type": "history", "id": "b"}
 
@@ -135,15 +135,27 @@ async def test_a_broken_header_is_a_defect_without_its_value(http: HttpNotifier,
 
 
 @pytest.mark.parametrize(
-    "answer", ["302 Found", "307 Temporary Redirect", "404 Not Found", "500 Broken", "429 Slow down"]
+    "answer", ["302 Found", "307 Temporary Redirect", "408 Timeout", "425 Too Early", "429 Slow down", "500 Broken"]
 )
-async def test_anything_but_2xx_is_unavailable(http: HttpNotifier, receiver: Receiver, answer: str) -> None:
+async def test_what_may_pass_is_unavailable(http: HttpNotifier, receiver: Receiver, answer: str) -> None:
     receiver.answer = answer
     receiver.header = f"Location: {receiver.url}\r\n"
     with pytest.raises(Unavailable, match="hook") as caught:
         await http.deliver(Hook(endpoint=receiver.url), BODY, "n-1")
     assert "secret" not in str(caught.value)
     assert len(receiver.requests) == 1
+
+
+@pytest.mark.parametrize("answer", ["400 Bad", "401 Who", "404 Not Found", "410 Gone"])
+async def test_what_a_receiver_will_never_take_is_rejected(http: HttpNotifier, receiver: Receiver, answer: str) -> None:
+    receiver.answer = answer
+    with pytest.raises(Rejected, match="hook-refused") as caught:
+        await http.deliver(Hook(endpoint=receiver.url), BODY, "n-1")
+    assert "secret" not in str(caught.value)
+    twin = MemoryNotifier()
+    twin.takes = False
+    with pytest.raises(Rejected, match="hook-refused"):
+        await twin.deliver(Hook(endpoint=receiver.url), BODY, "n-1")
 
 
 async def test_a_receiver_that_does_not_answer_is_unavailable(http: HttpNotifier, receiver: Receiver) -> None:
