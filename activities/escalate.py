@@ -12,7 +12,7 @@ from domain.envelope import Message
 from domain.json import Resource
 from domain.messages import EscalateInput
 
-PRIORITY: Final = {50: "urgent", 75: "asap", 90: "stat"}
+PRIORITY: Final = {50: "urgent", 75: "asap", 90: "stat", 100: "stat"}
 """Share of the time that is used up, in percent -> https://hl7.org/fhir/R4/valueset-request-priority.html"""
 FINISHED: Final = frozenset({"completed", "failed", "cancelled"})
 

@@ -18,10 +18,11 @@ RULESETS = frozenset({CLOCK_POLICY, DETERMINATION, ELIGIBILITY, MEDICAL_NECESSIT
 
 @step(Message)
 async def open_case(work: Work[Message]) -> CaseFile:
-    """The case file. A decided case is told as closed: a rerun of its instance writes nothing."""
+    """The case file. A case that is decided, or over, is told as closed: a rerun of its instance writes nothing."""
     record = await read_record(work)
+    closed = record.decided or record.ended is True
     return CaseFile(
-        closed=record.decided,
+        closed=closed,
         state=record.state,
         received_at=record.received_at,
         claim=record.claim,
@@ -29,7 +30,7 @@ async def open_case(work: Work[Message]) -> CaseFile:
         patient=record.patient,
         line_of_business=record.line_of_business or work.to.settings.default_line_of_business,
         urgency=record.urgency,
-        rules={} if record.decided else await _pinned(work),
+        rules={} if closed else await _pinned(work),
         excluded_reviewers=record.excluded_reviewers,
     )
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from activities.records import change_record, plan_zone, read_record
 from activities.step import Work, step
-from domain import fhir
-from domain.cases import CaseRecord, CaseState
+from domain import clock, fhir
+from domain.cases import APPEALABLE, CaseRecord, CaseState
 from domain.codes import FollowUp
 from domain.decision import ItemDecision, overall
 from domain.json import Resource
@@ -25,8 +26,11 @@ from domain.review import decided_items, review_notes, reviewer_of
 
 @step(RecordDecisionInput)
 async def record_decision(work: Work[RecordDecisionInput]) -> RecordedDecision:
-    """Keyed by the case: a decision that is recorded already is told, not written again."""
+    """Keyed by the case: a decision that is recorded already is told, not written again. None is recorded once an
+    appeal took the case over."""
     record = await read_record(work)
+    if record.superseded_by:
+        return RecordedDecision(claim_response=record.response, actions=(), superseded=True)
     review = await work.unit.read(work.data.review) if work.data.review else None
     decisions = _decisions(work, review)
     stored = await work.unit.read(record.response) if record.decided else await _write(work, record, decisions, review)
@@ -52,8 +56,15 @@ async def _write(
         response = _response(work, record, claim, decisions, review, await _providers(work, claim))
         state = overall(decisions)
     work.unit.update({**response, "id": record.response.split("/")[1]})
-    await change_record(work, record, state=state)
+    await change_record(work, record, state=state, appeal_until=_appeal_until(work, record, state))
     return (await work.unit.commit())[0]
+
+
+def _appeal_until(work: Work[RecordDecisionInput], record: CaseRecord, state: CaseState) -> datetime | None:
+    """How long the decision may be appealed here; the decision of an appeal may not."""
+    if work.data.policy is None or record.appeals or state not in APPEALABLE:
+        return None
+    return clock.appeal_until(work.envelope.at, work.data.policy, plan_zone(work, record).key)
 
 
 def _decisions(work: Work[RecordDecisionInput], review: Resource | None) -> tuple[ItemDecision, ...]:

@@ -6,7 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from activities.step import Work
-from domain.cases import CaseRecord, CaseState, changed_case, read_case, with_rules
+from domain.cases import EXPIRED, CaseRecord, CaseState, changed_case, read_case, with_rules
 from domain.json import Resource
 
 
@@ -27,9 +27,9 @@ async def change_record(work: Work[Any], record: CaseRecord, **changes: Any) -> 
     return after
 
 
-def unless_deemed(record: CaseRecord, state: CaseState) -> CaseState:
-    """``state``, but a case whose clock ran out stays deemed until a person decides it."""
-    return record.state if record.state is CaseState.DEEMED else state
+def unless_expired(record: CaseRecord, state: CaseState) -> CaseState:
+    """``state``, but a case whose clock ran out stays what it became until a person decides it."""
+    return record.state if record.state in EXPIRED else state
 
 
 def plan_zone(work: Work[Any], record: CaseRecord) -> ZoneInfo:

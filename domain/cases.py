@@ -33,13 +33,21 @@ class CaseState(StrEnum):
     NOT_REQUIRED = "not-required"
     INELIGIBLE = "ineligible"
     DEEMED = "deemed"
-    """The deadline passed without a decision; what that means is in the clock policy's row."""
+    """The deadline passed without a decision, which by law counts as adverse: it may be appealed."""
+    OVERDUE = "overdue"
+    """The deadline passed without a decision, which is a failure of the plan and nothing else."""
 
 
 OPEN: Final = frozenset({CaseState.RECEIVED, CaseState.IN_REVIEW, CaseState.INFORMATION_REQUESTED})
 """States in which a decision is owed and the clock runs."""
-DECIDED: Final = frozenset(CaseState) - OPEN - {CaseState.DEEMED}
-"""States after a decision. A deemed case is neither: its clock has ended, a person still decides it."""
+EXPIRED: Final = frozenset({CaseState.DEEMED, CaseState.OVERDUE})
+"""States after a deadline without a decision: the clock has ended, a person still decides."""
+DECIDED: Final = frozenset(CaseState) - OPEN - EXPIRED
+"""States after a decision."""
+APPEALABLE: Final = frozenset(
+    {CaseState.DENIED, CaseState.PARTLY_APPROVED, CaseState.MODIFIED, CaseState.DEEMED, CaseState.INELIGIBLE}
+)
+"""Adverse answers, and what counts as one."""
 
 RECORD_CODES: Final = f"{TASK_CODE}|{TaskCode.PRIOR_AUTHORIZATION},{TASK_CODE}|{TaskCode.APPEAL}"
 """Search tokens of ``Task.code``: every case record."""
@@ -48,6 +56,7 @@ _STATUS: Final = {
     CaseState.IN_REVIEW: "in-progress",
     CaseState.INFORMATION_REQUESTED: "on-hold",
     CaseState.DEEMED: "in-progress",
+    CaseState.OVERDUE: "in-progress",
     CaseState.INELIGIBLE: "rejected",
 }
 _VALUES: Final = {
@@ -59,6 +68,9 @@ _VALUES: Final = {
     "member_matches": ("member-matches", "valueInteger"),
     "birth_date_agrees": ("birth-date-agrees", "valueBoolean"),
     "appeals": ("appeals", "valueString"),
+    "appeal_until": ("appeal-until", "valueDateTime"),
+    "superseded_by": ("superseded-by", "valueString"),
+    "ended": ("ended", "valueBoolean"),
     "bundle": ("request-bundle", "valueReference"),
     "coverage": ("coverage", "valueReference"),
 }
@@ -106,6 +118,12 @@ class CaseRecord(BaseModel):
     """Instance id of the case that this appeal is of; ``None`` for a first request."""
     excluded_reviewers: tuple[str, ...] = ()
     """Principals who may not review: those who decided what is appealed."""
+    appeal_until: datetime | None = None
+    """The last instant at which an appeal of the answer may be filed; ``None``: there is nothing to appeal."""
+    superseded_by: str | None = None
+    """Instance id of the appeal that was filed before a decision was made: none is recorded here any more."""
+    ended: bool | None = None
+    """Set when the instance of a superseded case has ended."""
     parked: str | None = None
     """Why the case waits for an operator."""
     version: str | None = None
@@ -123,8 +141,13 @@ class CaseRecord(BaseModel):
 
     @property
     def decided(self) -> bool:
-        """Whether a decision is recorded. A deemed case still awaits a person's."""
-        return self.state not in OPEN and self.state is not CaseState.DEEMED
+        """Whether a decision is recorded. A case whose deadline passed still awaits a person's."""
+        return self.state in DECIDED
+
+    @property
+    def status(self) -> str:
+        """``Task.status``. A superseded case stays in its state, and is complete when its instance has ended."""
+        return "completed" if self.ended else _STATUS.get(self.state, "completed")
 
     @property
     def tracking_number(self) -> str:
@@ -147,7 +170,7 @@ def case_task(record: CaseRecord) -> Resource:
                 {"system": CASE_ID, "value": record.id},
                 {"system": TRACKING_NUMBER, "value": record.tracking_number},
             ],
-            "status": _STATUS.get(record.state, "completed"),
+            "status": record.status,
             "statusReason": fhir.concept(PARKED, record.parked) if record.parked else None,
             "businessStatus": fhir.concept(CASE_STATE, record.state),
             "intent": "order",
@@ -218,6 +241,7 @@ def _inputs(record: CaseRecord) -> list[Resource]:
         value = getattr(record, field)
         if value is not None:
             shown = {"reference": value} if kind == "valueReference" else value
+            shown = fhir.instant(value) if isinstance(value, datetime) else shown
             inputs.append({"type": fhir.concept(TASK_INPUT, code), kind: shown})
     evidence, excluded = fhir.concept(TASK_INPUT, _EVIDENCE), fhir.concept(TASK_INPUT, _EXCLUDED)
     inputs += [{"type": evidence, "valueReference": {"reference": each}} for each in record.evidence]

@@ -5,6 +5,7 @@ The reviewer's words stay in the Task (``note``); everything else about a decisi
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
@@ -26,7 +27,7 @@ from domain.review_decision import ReviewDecision, item_decisions
 QUEUE: Final = ENGINE + "queue"
 """Code system of Task.performerType: the queue that a review waits in."""
 REVIEW_STATE: Final = ENGINE + "review-state"
-"""Code system of a review's businessStatus: ``open``, ``claimed``, ``decided``, ``recorded``."""
+"""Code system of a review's businessStatus: ``open``, ``claimed``, ``decided``, ``recorded``, ``withdrawn``."""
 DECIDED_STATUS: Final = f"{REVIEW_STATE}|decided"
 """Token of reviews that are decided and whose decision is not recorded yet."""
 REVIEW_CODES: Final = f"{TASK_CODE}|{TaskCode.CLINICAL_REVIEW},{TASK_CODE}|{TaskCode.APPEAL_REVIEW}"
@@ -91,35 +92,42 @@ def owner(task: Resource) -> str | None:
     return ((task.get("owner") or {}).get("identifier") or {}).get("value")
 
 
-def claimed(task: Resource, who: Principal) -> Resource:
-    """``task`` taken by ``who``. To be written with If-Match.
+def claimed(task: Resource, who: Principal, deciders: Collection[str] = ()) -> Resource:
+    """``task`` taken by ``who``. To be written with If-Match. ``deciders``: who decided what is appealed.
 
     Raises ``Conflict('finished')`` after a decision, ``Conflict('claimed')`` when another has it, ``Forbidden`` when
     ``who`` may not review it. Claiming twice is no error.
     """
     _check_open(task)
-    _check_person(task, who.id)
+    _check_person(task, who.id, deciders)
     who.require(*_REVIEWERS)
     if owner(task) not in (None, who.id):
         raise Conflict("claimed", "another reviewer has claimed this task")
     return _owned(task, who.id)
 
 
-def assigned(task: Resource, to: str) -> Resource:
+def assigned(task: Resource, to: str, deciders: Collection[str] = ()) -> Resource:
     """``task`` given to the principal ``to``, whoever has it. Raises as ``claimed`` does, save for the owner."""
     _check_open(task)
-    _check_person(task, to)
+    _check_person(task, to, deciders)
     return _owned(task, to)
 
 
-def decided(task: Resource, claim: Resource, decision: ReviewDecision, who: Principal, at: datetime) -> Resource:
+def decided(
+    task: Resource,
+    claim: Resource,
+    decision: ReviewDecision,
+    who: Principal,
+    at: datetime,
+    deciders: Collection[str] = (),
+) -> Resource:
     """``task`` completed with ``decision`` on the items of ``claim``. To be written with If-Match.
 
     Raises as ``claimed`` does; ``Forbidden('medical-director')`` when an item is denied or authorized for less and
     ``who`` is no medical director (42 CFR 438.210(b)(3)), ``Forbidden('npi')`` when that person has no NPI to be named
     by; ``Malformed`` when the decision does not fit the Claim.
     """
-    task = claimed(task, who)
+    task = claimed(task, who, deciders)
     items = item_decisions(decision, claim)
     if any(item.adverse for item in items):
         if Role.MEDICAL_DIRECTOR not in who.roles:
@@ -150,6 +158,24 @@ def decision_maker(task: Resource) -> str:
     return str(next(iter(_values(task, "reviewer"))))
 
 
+def deciders_of(tasks: Sequence[Resource]) -> tuple[str, ...]:
+    """Principals who decided the clinical reviews among ``tasks``, a question to the provider included."""
+    reviews = (task for task in tasks if fhir.code(task["code"], TASK_CODE) == TaskCode.CLINICAL_REVIEW)
+    return tuple(dict.fromkeys(decision_maker(task) for task in reviews if task["status"] == "completed"))
+
+
+def is_decision(task: Resource) -> bool:
+    """Whether ``task`` is a review that ended with a decision, and not with a question."""
+    finished = fhir.code(task["code"], TASK_CODE) == TaskCode.CLINICAL_REVIEW and task["status"] == "completed"
+    return finished and decision_kind(task) != "request-information"
+
+
+def withdrawn(task: Resource) -> Resource:
+    """The open ``task``, a review or a question to the provider, of a case that is not decided any more."""
+    state = {"businessStatus": fhir.concept(REVIEW_STATE, "withdrawn")} if "businessStatus" in task else {}
+    return {**task, "status": "cancelled", **state}
+
+
 def decided_items(task: Resource) -> tuple[ItemDecision, ...]:
     """The decision on each item."""
     return _facts(task, "item-decision", ItemDecision)
@@ -177,8 +203,8 @@ def _check_open(task: Resource) -> None:
         raise Conflict("finished", "this task is finished; a decision is changed by an appeal only")
 
 
-def _check_person(task: Resource, who: str) -> None:
-    if who in excluded(task):
+def _check_person(task: Resource, who: str, deciders: Collection[str]) -> None:
+    if who in excluded(task) or who in deciders:
         raise Forbidden("same-reviewer", "an appeal is decided by another reviewer than the first decision")
 
 

@@ -33,4 +33,4 @@ def appeal(context: DurableOrchestrationContext) -> Generator[Any, Any, dict[str
     opened = OpenReviewInput(round=1, reasons=("appeal",), excluded_reviewers=file.excluded_reviewers, queue="appeals")
     taken = yield from review(case, clock, opened)
     decision = RecordDecisionInput(source=DecisionSource.REVIEWER, items=taken.items, review=taken.task)
-    return (yield from conclude(case, decision))
+    return (yield from conclude(case, clock, decision))

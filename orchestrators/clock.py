@@ -6,7 +6,7 @@ from collections.abc import Generator
 from datetime import timedelta
 from typing import Any, Final
 
-from domain.facts import Tolling
+from domain.facts import ExpiryMeaning, Tolling
 from domain.messages import CaseFile, DeadlineSet, EscalateInput, ExpireInput, NotifyInput, Pause, SetDeadlineInput
 from orchestrators.case import Case, Due
 from orchestrators.steps import call
@@ -40,16 +40,19 @@ class Clock:
         for milestone in self.deadline.milestones:
             if milestone.at > case.now:
                 case.plan(Due(milestone.at, "escalate", EscalateInput(percent=milestone.percent)))
-        case.plan(Due(case.due, "record-deemed", ExpireInput(policy=self.deadline.policy, due=case.due)))
-        notice = NotifyInput(event="deemed", key=case.due.isoformat())
-        case.plan(Due(case.due + AFTER_EXPIRY, "notify-provider", notice))
+        policy = self.deadline.policy
+        case.plan(Due(case.due, "record-deemed", ExpireInput(policy=policy)))
+        case.plan(Due(case.due, "escalate", EscalateInput(percent=100)))
+        event = "overdue" if policy.expiry is ExpiryMeaning.LATE else "deemed"
+        case.plan(Due(case.due + AFTER_EXPIRY, "notify-provider", NotifyInput(event=event, key=case.due.isoformat())))
 
     def pause(self) -> None:
-        """Stand still, if the policy tolls the clock while information is missing."""
+        """Stand still, if the policy tolls the clock while information is missing. What fell due before, and was tried
+        in vain, is still owed."""
         if self.deadline.policy.tolling is Tolling.PAUSES and self._case.due and self._case.now < self._case.due:
             now = self._case.now
             self._pauses = (*self._pauses, Pause(start=now, end=now))
-            self._case.agenda = [due for due in self._case.agenda if due.at <= now]
+            self._case.agenda = [due for due in self._case.agenda if due.tries or due.at <= now]
 
     def resume(self) -> Generator[Any, Any, None]:
         """Run on: the deadline moves by as long as the clock stood still."""

@@ -5,13 +5,14 @@
         → (open-review → clinical-review → take-decision)
         → record-decision → notify-provider → close-case
 
-Escalations, the expiry and its notice happen on the way (``orchestrators/clock.py``). An adverse outcome never comes
+Escalations, the expiry and its notice happen on the way (``orchestrators/clock.py``). An appeal that is filed before a
+decision was made ends the case as it stands. An adverse outcome never comes
 from rules: they approve, ask or route to a person (42 CFR 438.210(b)(3); PAS 2.2.1, claimResponseReviewer).
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import Any
 
 from azure.durable_functions import DurableOrchestrationContext
@@ -37,7 +38,7 @@ from domain.messages import (
 from domain.pas.evidence import attachment_code
 from orchestrators.case import Case
 from orchestrators.clock import Clock
-from orchestrators.review import ask, review
+from orchestrators.review import Superseded, ask, review
 from orchestrators.steps import call, settle
 
 WORKFLOW = "prior-authorization"
@@ -56,19 +57,31 @@ def prior_authorization(context: DurableOrchestrationContext) -> Generator[Any, 
     case.pin(file)
     clock = Clock(case, "initial", file)
     yield from clock.start()
-    decision = yield from _decide(case, clock)
-    return (yield from conclude(case, decision))
+    try:
+        decision = yield from _decide(case, clock)
+        return (yield from conclude(case, clock, decision))
+    except Superseded:
+        case.task = None
+        yield from settle(case)
+        return (yield from _close(case, "superseded"))
 
 
-def conclude(case: Case, decision: RecordDecisionInput) -> Generator[Any, Any, dict[str, Any]]:
-    """Record the decision, tell the provider, close the case."""
+def conclude(case: Case, clock: Clock, decision: RecordDecisionInput) -> Generator[Any, Any, dict[str, Any]]:
+    """Record the decision, tell the provider, close the case. Raises ``Superseded`` when there is nothing to record."""
+    decision = decision.model_copy(update={"policy": clock.deadline.policy})
     recorded = yield from call(case, "record-decision", RecordedDecision, decision)
+    if recorded.superseded:
+        raise Superseded
     notice = NotifyInput(event="decided", key=recorded.claim_response)
     yield from settle(case)
     yield from call(case, "notify-provider", Message, notice)
+    return (yield from _close(case, "decided", recorded.actions))
+
+
+def _close(case: Case, state: str, actions: Sequence[str] = ()) -> Generator[Any, Any, dict[str, Any]]:
     case.show("close-case")
-    yield from call(case, "close-case", Message, CloseInput(state="decided", timeline=tuple(case.timeline)))
-    return {"state": "decided", "actions": list(recorded.actions)}
+    yield from call(case, "close-case", Message, CloseInput(state=state, timeline=tuple(case.timeline)))
+    return {"state": state, "actions": list(actions)}
 
 
 def _decide(case: Case, clock: Clock) -> Generator[Any, Any, RecordDecisionInput]:

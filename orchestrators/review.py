@@ -24,13 +24,24 @@ from orchestrators.clock import Clock
 from orchestrators.steps import call, watch
 
 
+class Superseded(Exception):
+    """An appeal was filed before a decision was made: the case ends without one, and the appeal's counts."""
+
+
 def review(case: Case, clock: Clock, opened: OpenReviewInput) -> Generator[Any, Any, TakenDecision]:
-    """A person decides. A request for information ends a round and opens the next one when the answer is in."""
+    """A person decides. A request for information ends a round and opens the next one when the answer is in.
+
+    Raises ``Superseded`` when the review is withdrawn.
+    """
     while True:
-        case.task = (yield from call(case, "open-review", TaskOpened, opened)).task
+        task = (yield from _opened(case, "open-review", opened)).task
         _load(case, opened.queue, "opened")
-        yield from watch(case, "clinical-review", [f"decided:{_id(case.task)}"], waiting_for="reviewer")
-        taken = yield from call(case, "take-decision", TakenDecision, TakeDecisionInput(task=case.task))
+        decided, withdrawn = f"decided:{_id(task)}", f"withdrawn:{_id(task)}"
+        event = yield from watch(case, "clinical-review", [decided, withdrawn], waiting_for="reviewer")
+        if event == withdrawn:
+            _load(case, opened.queue, "closed")
+            raise Superseded
+        taken = yield from call(case, "take-decision", TakenDecision, TakeDecisionInput(task=task))
         _load(case, opened.queue, "closed")
         case.task = None
         if taken.kind != "request-information":
@@ -40,17 +51,30 @@ def review(case: Case, clock: Clock, opened: OpenReviewInput) -> Generator[Any, 
 
 
 def ask(case: Case, clock: Clock, round_: int, missing: Sequence[Missing]) -> Generator[Any, Any, None]:
-    """Ask the provider for what is missing and wait for it, as long as the policy lets it delay the review."""
+    """Ask the provider for what is missing and wait for it, as long as the policy lets it delay the review.
+
+    Raises ``Superseded`` when the question is withdrawn.
+    """
     data = RequestInformationInput(round=round_, missing=tuple(missing), policy=clock.deadline.policy)
-    asked = yield from call(case, "request-information", TaskOpened, data)
-    case.task = asked.task
+    asked = yield from _opened(case, "request-information", data)
     case.plan(Due(case.now, "notify-provider", NotifyInput(event="information-requested", key=asked.task)))
     clock.pause()
-    event = f"informed:{_id(asked.task)}"
-    yield from watch(case, "await-information", [event], waiting_for="provider", until=asked.due)
+    informed, withdrawn = f"informed:{_id(asked.task)}", f"withdrawn:{_id(asked.task)}"
+    event = yield from watch(case, "await-information", [informed, withdrawn], waiting_for="provider", until=asked.due)
+    if event == withdrawn:
+        raise Superseded
     yield from call(case, "close-information", Message, CloseInformationInput(task=asked.task))
     case.task = None
     yield from clock.resume()
+
+
+def _opened(case: Case, step: str, data: Message) -> Generator[Any, Any, TaskOpened]:
+    """Open a human task; the case waits at it from now on."""
+    opened = yield from call(case, step, TaskOpened, data)
+    if opened.superseded:
+        raise Superseded
+    case.task = opened.task
+    return opened
 
 
 def _load(case: Case, queue: str, operation: str) -> None:

@@ -94,6 +94,7 @@ def shown(task: Resource) -> dict[str, Any]:
         "lineOfBusiness": record.line_of_business,
         "received": record.received_at.isoformat(),
         "due": record.due.isoformat() if record.due else None,
+        "appealUntil": record.appeal_until.isoformat() if record.appeal_until else None,
         "rules": rules_of(task),
         "claim": record.claim,
         "claimResponse": record.response,

@@ -14,6 +14,8 @@ from domain.errors import Defect, NotFound, Unavailable
 
 QUICK: Final = 0.5
 """Seconds within which an automatic decision is usual."""
+PEOPLE: Final = frozenset({"reviewer", "provider"})
+"""Whom an instance at a human task waits for."""
 RUNNING: Final = frozenset({"Running", "Pending", "Suspended", "ContinuedAsNew"})
 
 
@@ -118,6 +120,16 @@ class Instances:
             await self._client.rewind(standing.id, "resumed by an operator")
         else:
             raise Defect("not-parked")
+
+    async def withdraw(self, instance_id: str) -> bool:
+        """Tell an instance that waits at a human task that the task is withdrawn: it ends. Says whether it was told."""
+        standing = await self.find(instance_id)
+        task = standing and standing.open and standing.waiting_for in PEOPLE and standing.custom.get("task")
+        if not task:
+            return False
+        name = str(task).removeprefix("Task/")
+        await self.raise_event(instance_id, f"withdrawn:{name}", {"task": name})
+        return True
 
     async def until_answerable(self, instance_id: str, seconds: float) -> Standing | None:
         """Where the instance stands once it waits for somebody or is decided, or after ``seconds``.

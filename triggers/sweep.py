@@ -28,7 +28,8 @@ from triggers.readable import readable
 LOG: Final = logging.getLogger("workflow.sweep")
 SWEEP_SCHEDULE: Final = "0 * * * * *"
 OPEN: Final = "requested,in-progress,on-hold"
-WAITING: Final = f"{CASE_STATE}|{CaseState.INFORMATION_REQUESTED},{CASE_STATE}|{CaseState.DEEMED}"
+EXPIRED: Final = ",".join(f"{CASE_STATE}|{state}" for state in (CaseState.DEEMED, CaseState.OVERDUE))
+WAITING: Final = f"{CASE_STATE}|{CaseState.INFORMATION_REQUESTED},{EXPIRED}"
 """States in which a case may wait for its provider."""
 blueprint = df.Blueprint()
 
@@ -42,6 +43,7 @@ async def sweep(timer: func.TimerRequest, client: df.DurableOrchestrationClient)
         await start_received(to, instances)
         await tell_decided(to, instances)
         await tell_informed(to, instances)
+        await tell_superseded(to, instances)
     except Unavailable as error:  # the adapter has told; the next minute tries again
         LOG.info("the sweep waits for %s", error.code)
 
@@ -85,6 +87,15 @@ async def tell_informed(to: Connections, instances: Instances) -> int:
             LOG.error("case %s waits for the answer to a Task that the FHIR server does not have", record.id)
         elif task["status"] == "completed":
             told += await _raised(instances, record, "informed", task)
+    return told
+
+
+async def tell_superseded(to: Connections, instances: Instances) -> int:
+    """End instances of cases that an appeal took over and that were not told."""
+    told = 0
+    async for record in _records(to, {"business-status": EXPIRED, "status": OPEN}, before=_grace(to)):
+        if record.superseded_by:
+            told += await instances.withdraw(record.id)
     return told
 
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from adapters.fhir.unit import UnitOfWork, unit
 from domain import fhir, review
+from domain.cases import case_task_id, read_case
 from domain.codes import CASE_ID, TASK_CODE, TaskCode
 from domain.errors import Conflict, Malformed, NotFound, Problem
 from domain.json import Json, Resource
@@ -90,7 +91,7 @@ async def decide(call: Call, task_id: str, body: Json) -> dict[str, Any]:
     work = review_work(call, task_id)
     task = await read_review(work, task_id)
     claim = await work.read(str(fhir.reference(task["focus"])))
-    after = review.decided(task, claim, decision, call.who, call.to.now())
+    after = review.decided(task, claim, decision, call.who, call.to.now(), await _deciders(work, task))
     stored = await _write(work, task, after)
     case = str(task["groupIdentifier"]["value"])
     await call.instances.raise_event(case, f"decided:{task_id}", {"task": task_id})
@@ -122,7 +123,8 @@ async def give(call: Call, task_id: str, who: str, *, claim: bool) -> dict[str, 
     """The review belongs to ``who`` from now on: the caller claims it, or assigns it. Returns the task as shown."""
     work = review_work(call, task_id)
     task = await read_review(work, task_id)
-    after = review.claimed(task, call.who) if claim else review.assigned(task, who)
+    deciders = await _deciders(work, task)
+    after = review.claimed(task, call.who, deciders) if claim else review.assigned(task, who, deciders)
     stored = await _write(work, task, after)
     await call.instances.signal(REVIEW_LOAD, review.queue(task), "assigned", {"task": task["id"], "reviewer": who})
     return shown(stored)
@@ -135,6 +137,15 @@ async def read_review(work: UnitOfWork, task_id: str) -> Resource:
     if task is None or kind not in (TaskCode.CLINICAL_REVIEW, TaskCode.APPEAL_REVIEW):
         raise NotFound("task", "there is no review of this id")
     return task
+
+
+async def _deciders(work: UnitOfWork, task: Resource) -> tuple[str, ...]:
+    """Who decided what the review ``task`` is the appeal of, as it stands now; nobody for a first review."""
+    if fhir.code(task["code"], TASK_CODE) != TaskCode.APPEAL_REVIEW:
+        return ()
+    appeal = read_case(await work.read(str(fhir.reference(task["partOf"][0]))))
+    original = f"Task/{case_task_id(str(appeal.appeals))}"
+    return review.deciders_of(await work.search("Task", {"part-of": original}))
 
 
 async def _write(work: UnitOfWork, before: Resource, after: Resource) -> Resource:

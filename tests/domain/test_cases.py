@@ -53,6 +53,9 @@ FULL = record(
     birth_date_agrees=False,
     evidence=("Observation/1", "Observation/2"),
     excluded_reviewers=("director-chen",),
+    appeal_until=RECEIVED + timedelta(days=65),
+    superseded_by="appeal-1",
+    ended=True,
     parked="fhir",
 )
 
@@ -71,6 +74,15 @@ def test_the_state_is_told_in_business_status_and_status(state: CaseState) -> No
     finished = task["status"] in {"completed", "rejected"}
     assert finished == (state in DECIDED) == read_case(task).decided
     assert not DECIDED & OPEN
+
+
+def test_a_superseded_case_is_complete_when_it_has_ended() -> None:
+    waiting = record(state=CaseState.DEEMED, superseded_by="appeal-1")
+    assert case_task(waiting)["status"] == "in-progress"
+    ended = waiting.model_copy(update={"ended": True})
+    assert case_task(ended)["status"] == "completed"
+    assert read_case(case_task(ended)) == ended
+    assert not ended.decided
 
 
 def test_a_case_is_found_by_its_numbers() -> None:

@@ -16,20 +16,24 @@ from domain.messages import OpenReviewInput
 from domain.pas.response import Reviewer
 from domain.principal import Principal, Role
 from domain.review import (
+    REVIEW_STATE,
     assigned,
     claimed,
     decided,
     decided_items,
+    deciders_of,
     decision_kind,
     decision_maker,
     findings,
     finished_review,
+    is_decision,
     owner,
     reasons,
     requirements,
     review_notes,
     review_task,
     reviewer_of,
+    withdrawn,
 )
 from domain.review_decision import parse_decision
 from tests.domain.test_cases import FULL, record
@@ -110,6 +114,32 @@ def test_the_first_reviewer_does_not_review_the_appeal() -> None:
     with pytest.raises(Forbidden, match="same-reviewer"):
         assigned(task, DIRECTOR.id)
     assert owner(claimed(task, NURSE)) == NURSE.id
+
+
+def test_whoever_decided_since_does_not_review_the_appeal() -> None:
+    deciders = deciders_of([finished(DENIAL), opened()])
+    assert deciders == (DIRECTOR.id,)
+    with pytest.raises(Forbidden, match="same-reviewer"):
+        claimed(opened(), DIRECTOR, deciders)
+    with pytest.raises(Forbidden, match="same-reviewer"):
+        assigned(opened(), DIRECTOR.id, deciders)
+    with pytest.raises(Forbidden, match="same-reviewer"):
+        decided(opened(), CLAIM, parse_decision(DENIAL), DIRECTOR, AT, deciders)
+
+
+def test_a_withdrawn_review_is_not_decided() -> None:
+    task = withdrawn(claimed(opened(), NURSE))
+    get_fhir_model_class("Task").model_validate(task)
+    assert fhir.code(task["businessStatus"], REVIEW_STATE) == "withdrawn"
+    with pytest.raises(Conflict, match="finished"):
+        decided(task, CLAIM, parse_decision(DENIAL), DIRECTOR, AT)
+    assert withdrawn({"resourceType": "Task", "status": "requested"}) == {"resourceType": "Task", "status": "cancelled"}
+
+
+def test_a_question_is_no_decision() -> None:
+    assert is_decision(finished(DENIAL))
+    assert not is_decision(finished({"decision": "request-information", "information": ["59408-5"]}))
+    assert not is_decision(opened())
 
 
 def test_a_nurse_approves() -> None:

@@ -60,6 +60,7 @@ async def test_expiry_is_recorded_and_told_and_is_no_denial(app: World) -> None:
     await app.advance(seconds=3)
     record = await app.record(case)
     assert (record.state, record.clock_row) == (CaseState.DEEMED, "CMS-0057-F-MA-STANDARD")
+    assert (await app.escalations())[-1] == ("clock-100", DUE)
     assert await app.response(case) == before
     assert await app.notices(case) == ["deemed"]
     assert (await app.custom(case))["waitingFor"] == "reviewer"
@@ -71,7 +72,7 @@ async def test_a_late_decision_still_counts(app: World) -> None:
     assert (await app.decide(case, DENY, who=DIRECTOR)).status == 200
     assert (await app.record(case)).state is CaseState.DENIED
     assert await app.notices(case) == ["deemed", "decided"]
-    assert len(await app.escalations()) == 3
+    assert len(await app.escalations()) == 4
 
 
 async def test_a_late_question_leaves_the_case_deemed(app: World) -> None:
@@ -155,8 +156,42 @@ async def test_a_commercial_clock_stands_still_while_information_is_missing(app:
     await app.advance_to(due + paused - timedelta(seconds=1))
     assert await app.escalations() == [(code, at + paused) for code, at in _escalated(START, due)]
     await app.advance(seconds=2)
-    assert (await app.record(case)).state is CaseState.DEEMED
+    assert (await app.record(case)).state is CaseState.OVERDUE
     assert (await app.record(case)).clock_row == "STATE-NY-COMMERCIAL-STANDARD"
+
+
+async def test_a_policy_that_deems_nothing_leaves_the_case_overdue(app: World) -> None:
+    """Commercial: that the plan is late is all that the passing of the deadline means."""
+    case = await _submitted(app, member="M1000002")
+    due = datetime(2026, 11, 28, 4, 59, 59, tzinfo=UTC)
+    await app.advance_to(due + timedelta(seconds=2))
+    record = await app.record(case)
+    assert (record.state, record.clock_row) == (CaseState.OVERDUE, "STATE-NY-COMMERCIAL-STANDARD")
+    assert (record.status, record.appeal_until) == ("in-progress", None)
+    assert (await app.escalations())[-1] == ("clock-100", due)
+    assert await app.notices(case) == ["overdue"]
+    listed = (await app.send("GET", "/cases?state=overdue", who=DIRECTOR)).json["items"]
+    assert [each["id"] for each in listed] == [case]
+    ask = {"decision": "request-information", "information": ["34109-9"]}
+    assert (await app.decide(case, ask)).status == 200
+    assert (await app.record(case)).state is CaseState.OVERDUE, "a late question changes nothing"
+    await app.advance(days=46)
+    assert (await app.decide(case, DENY, who=DIRECTOR)).status == 200
+    assert (await app.record(case)).state is CaseState.DENIED
+
+
+async def test_what_fell_due_before_the_clock_stood_still_is_still_owed(app: World) -> None:
+    """The escalation was tried in vain when the reviewer asked."""
+    case = await _submitted(app, member="M1000002")
+    half = _share(START, datetime(2026, 11, 28, 4, 59, 59, tzinfo=UTC), 50)
+    app.host.durable.fail("escalate", 1, RuntimeError("unavailable:fhir"))
+    await app.advance_to(half + timedelta(minutes=5))
+    assert await app.escalations() == []
+    ask = {"decision": "request-information", "information": ["34109-9"]}
+    assert (await app.decide(case, ask)).status == 200
+    await app.advance(days=10)
+    assert [code for code, _ in await app.escalations()] == ["clock-50"]
+    assert (await app.record(case)).state is CaseState.INFORMATION_REQUESTED
 
 
 async def test_no_timer_is_longer_than_five_days(app: World) -> None:
@@ -204,7 +239,7 @@ async def test_what_fell_due_while_the_host_was_down_is_done_when_it_is_back(com
     back = DUE + timedelta(days=1)
     async with world(compat=compat, store=SqliteStore(path), start=back, after=before) as app:
         await app.settle()
-        assert [code for code, _ in await app.escalations()] == ["clock-50", "clock-75", "clock-90"]
+        assert [code for code, _ in await app.escalations()] == ["clock-50", "clock-75", "clock-90", "clock-100"]
         assert (await app.record(case)).state is CaseState.DEEMED
         assert await app.notices(case) == ["deemed"]
         assert (await app.decide(case, DENY, who=DIRECTOR)).status == 200

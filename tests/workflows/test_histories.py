@@ -16,6 +16,7 @@ from host.recording import replay
 from orchestrators import steps
 from orchestrators.appeal import appeal
 from orchestrators.case import Case
+from orchestrators.clock import Clock
 from tests.support.recordings import HISTORIES, WAYS, record
 from tests.support.samples import SAMPLES
 
@@ -50,7 +51,7 @@ def test_a_recording_fits_the_code(path: Path) -> None:
 
 
 def test_a_step_that_is_left_out_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    def hasty(case: Case, decision: RecordDecisionInput) -> Any:
+    def hasty(case: Case, clock: Clock, decision: RecordDecisionInput) -> Any:
         notice = NotifyInput(event="decided", key="early")
         yield from steps.call(case, "notify-provider", RecordedDecision, notice)
 

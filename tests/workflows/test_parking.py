@@ -88,7 +88,7 @@ async def test_escalations_and_expiry_happen_while_a_case_is_parked(app: World) 
     await app.advance(hours=1)
     assert await _parked(app) == [case]
     await app.advance(days=8)
-    assert [code for code, _ in await app.escalations()] == ["clock-50", "clock-75", "clock-90"]
+    assert [code for code, _ in await app.escalations()] == ["clock-50", "clock-75", "clock-90", "clock-100"]
     assert (await app.record(case)).state is CaseState.DEEMED
     assert (await app.send("POST", f"/cases/{case}/resume", who=OPERATOR)).status == 202
     await app.settle()

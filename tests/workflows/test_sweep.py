@@ -95,6 +95,23 @@ async def test_an_appeal_that_was_stored_and_not_started(app: World) -> None:
     assert (await app.submit(REVIEWED)).actions == ["A1"]
 
 
+async def test_an_appeal_that_took_a_case_over_and_did_not_tell_it(app: World) -> None:
+    await app.submit(REVIEWED)
+    case = case_of(REVIEWED)
+    await app.advance(days=8)
+    name = (await app.response(case))["id"]
+    with crash_before("withdraw"):
+        assert (await app.send("POST", f"/fhir/ClaimResponse/{name}/$appeal", who=SUBMITTER)).status == 202
+    assert (await app.status(case)).status is Status.RUNNING
+    await _swept(app)
+    assert (await app.status(case)).status is Status.COMPLETED
+    record = await app.record(case)
+    assert (record.state, record.status) == (CaseState.DEEMED, "completed")
+    ended = (await app.status(case)).updated
+    await _swept(app)
+    assert (await app.status(case)).updated == ended
+
+
 async def test_a_decision_that_is_told_again_and_again_counts_once(app: World) -> None:
     """While a step fails the sweep raises the same decision each minute; later rounds are not mistaken for it."""
     await app.submit(REVIEWED)

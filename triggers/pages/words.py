@@ -55,6 +55,7 @@ STATES: Final = {
     "claimed": "In review",
     "decided": "Decided",
     "recorded": "Decided, answer sent",
+    "withdrawn": "Withdrawn, appealed",
 }
 """Codes of ``domain.review.REVIEW_STATE``."""
 QUEUES: Final = {"clinical-review": "Clinical review", "appeals": "Appeals"}
