@@ -19,9 +19,9 @@ POINTS = [
     ("before-entity-commit", 1),
 ]
 MORE_POINTS = [
-    *[("before-commit", n) for n in (2, 3, *range(5, 30))],
-    *[("after-commit", n) for n in (1, *range(3, 9), *range(10, 16))],
-    *[("after-activity", n) for n in (*range(2, 7), *range(8, 12))],
+    *[("before-commit", n) for n in (2, 3, *range(5, 17))],
+    *[("after-commit", n) for n in (1, *range(3, 9), 10, 11)],
+    *[("after-activity", n) for n in (*range(2, 7), *range(8, 11))],
     ("before-entity-commit", 2),
 ]
 

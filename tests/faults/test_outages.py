@@ -1,4 +1,4 @@
-"""A server that is frozen, or stopped and started, in mid-flow: cases wait, nothing is lost, the log says it once."""
+"""A server freezes, is stopped or dies in mid-flow and comes back: cases wait, nothing is lost, the log says it once."""
 
 from __future__ import annotations
 
@@ -32,8 +32,7 @@ PATIENCE = 120.0
 @contextmanager
 def frozen(servers: stack.Servers, name: str) -> Iterator[None]:
     """The server keeps its connections and answers nothing (SIGSTOP)."""
-    pid = next(state.pid for state in servers.states() if state.name == name)
-    assert pid
+    pid = _pid(servers, name)
     os.kill(pid, signal.SIGSTOP)
     try:
         yield
@@ -52,10 +51,26 @@ def stopped(servers: stack.Servers, name: str) -> Iterator[None]:
         stack.up(only)
 
 
+@contextmanager
+def killed(servers: stack.Servers, name: str) -> Iterator[None]:
+    """The server dies at once and is started again."""
+    os.kill(_pid(servers, name), signal.SIGKILL)
+    try:
+        yield
+    finally:
+        stack.up(replace(servers.options, only=(name,)))
+
+
+def _pid(servers: stack.Servers, name: str) -> int:
+    pid = next(state.pid for state in servers.states() if state.name == name)
+    assert pid
+    return pid
+
+
 def _lengths(short: float) -> list[object]:
     return [
         pytest.param(frozen, short, id=f"frozen-{short:.0f}s"),
-        pytest.param(stopped, 1.0, id="stopped"),
+        pytest.param(killed, 1.0, id="killed"),
         pytest.param(frozen, 60.0, id="frozen-60s", marks=FULL),
         pytest.param(stopped, 60.0, id="stopped-60s", marks=FULL),
     ]
