@@ -172,7 +172,7 @@ def test_escalations_and_expiry_come_while_a_reviewer_is_awaited() -> None:
     )
     drive.run(prior_authorization)
     percents = [e.data["percent"] for n, e in drive.calls if n == "escalate"]
-    assert percents == [50, 75, 90]
+    assert percents == [50, 75, 90, 100]
     assert [e.at for n, e in drive.calls if n == "record_deemed"] == [DUE]
     notices = [e.data["event"] for n, e in drive.calls if n == "notify_provider"]
     assert notices == ["deemed", "decided"]
