@@ -1,4 +1,4 @@
-"""A server freezes, is stopped or dies in mid-flow and comes back: cases wait, nothing is lost, the log says it once."""
+"""A server freezes, is stopped or dies in mid-flow and comes back: cases wait, nothing is lost, the log tells once."""
 
 from __future__ import annotations
 
