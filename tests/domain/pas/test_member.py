@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from domain import fhir
-from domain.codes import LINE_OF_BUSINESS
+from domain.codes import LINE_OF_BUSINESS, MEMBER_ID
 from domain.facts import LineOfBusiness
-from domain.pas.member import coverage_fact, member_match, member_token, payer_match
+from domain.pas.member import coverage_fact, member_match, member_numbers, member_token, payer_match
 
 ON = date(2026, 12, 1)
 PATIENT = {"resourceType": "Patient", "id": "p", "active": True, "birthDate": "1956-03-14"}
@@ -83,3 +83,15 @@ def test_absent_facts_of_a_coverage_are_unknown() -> None:
 
 def test_the_search_token() -> None:
     assert member_token("M1") == "urn:workflow-engine:member-id|M1"
+    assert member_token() == "urn:workflow-engine:member-id|"
+    assert member_token(r"a,b|c$d\e") == r"urn:workflow-engine:member-id|a\,b\|c\$d\\e"
+
+
+def test_the_payers_numbers_on_a_coverage() -> None:
+    theirs, ours = {"system": "urn:x", "value": "X"}, {"system": MEMBER_ID, "value": "M1"}
+    assert member_numbers(coverage("c", identifier=[theirs, ours, {"system": MEMBER_ID, "value": "M2"}])) == {
+        "M1",
+        "M2",
+    }
+    assert member_numbers(coverage("c", identifier=[theirs, {"system": MEMBER_ID}, {"value": "M1"}])) == frozenset()
+    assert member_numbers(coverage("c", subscriberId="M1")) == frozenset()
