@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from adapters.fhir.unit import unit
 from domain import fhir
 from domain.case import resource_id
 from domain.cases import CaseRecord
@@ -9,14 +10,20 @@ from domain.json import Resource
 from domain.pas.request import PasRequest
 from domain.pas.response import ResponseError, claim_response
 from domain.pas.response_bundle import response_bundle
+from domain.principal import Role
 from triggers.door import Call
 
 
 async def answer_bundle(call: Call, record: CaseRecord) -> Resource:
-    """The PAS response Bundle of a case as it stands now."""
-    response, submitted = await call.to.fhir.read_many([record.response, record.bundle])
-    requests = [r for each in (response or {}).get("communicationRequest", []) if (r := fhir.reference(each))]
-    others = [each for each in await call.to.fhir.read_many(requests) if each] if requests else []
+    """The PAS response Bundle of a case as it stands now. The read is audited."""
+    work = unit(
+        call.to.fhir, case=record.id, step="answer", recorded=call.to.now(), actor=call.who.id, role=Role.SUBMITTER,
+        audit_reads=True,
+    )  # fmt: skip
+    async with work:
+        response, submitted = await work.read_many([record.response, record.bundle])
+        requests = [r for each in (response or {}).get("communicationRequest", []) if (r := fhir.reference(each))]
+        others = [each for each in await work.read_many(requests) if each] if requests else []
     base = call.to.settings.fhir_base
     return response_bundle(record.subject, response or {}, submitted or {}, base, call.to.now(), others)
 

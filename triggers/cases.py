@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Final
 
@@ -9,21 +11,30 @@ import azure.durable_functions as df
 import azure.functions as func
 
 from adapters.fhir.members import matched_patient
-from adapters.fhir.unit import unit
+from adapters.fhir.unit import UnitOfWork, unit
 from domain import fhir
-from domain.cases import RECORD_CODES, CaseRecord, case_task_id, read_case, rules_of, timeline
+from domain.cases import RECORD_CODES, CaseRecord, CaseState, case_task_id, read_case, rules_of, timeline
 from domain.codes import CASE_STATE, TASK_CODE, TRACKING_NUMBER
-from domain.errors import Conflict, Forbidden, Malformed, NotFound, Problem
+from domain.errors import Conflict, Forbidden, Malformed, NotFound, Problem, Unavailable
 from domain.json import Resource
 from domain.principal import Role
 from triggers.door import Call, answer, door
 from triggers.instances import RUNNING, Standing
-from triggers.listing import Listing, listing
+from triggers.listing import TASK_STATUS, Filters, Listing, listing
 from triggers.submit import submitter
 
+LOG: Final = logging.getLogger("workflow.triggers")
 STAFF: Final = (Role.REVIEWER, Role.MEDICAL_DIRECTOR, Role.CARE_MANAGER, Role.OPERATOR, Role.AUDITOR)
 SORTS: Final = {"due": "due", "received": "authored-on", "changed": "_lastUpdated"}
-FILTERS: Final = {"status", "state", "tracking", "provider", "remaining"}
+PARKED: Final = "parked"
+"""A value of ``state`` that stands alone: cases that wait for an operator."""
+FILTERS: Final[Filters] = {
+    "status": TASK_STATUS,
+    "state": tuple(CaseState),
+    "tracking": (),
+    "provider": (),
+    "remaining": (),
+}
 blueprint = df.Blueprint()
 
 
@@ -31,10 +42,14 @@ blueprint = df.Blueprint()
 async def list_cases(call: Call) -> func.HttpResponse:
     """Cases by ``tracking`` number, ``provider`` (organization), ``status``, ``state`` and ``remaining`` (hours of the
     clock that are left at most). A submitter sees its own organization's only."""
-    asked = listing(call.request.params, filters=FILTERS, sorts=SORTS, sort="due")
-    if asked.filters.get("state") == "parked":
+    parameters = dict(call.request.params)
+    if parameters.get("state") == PARKED:
+        del parameters["state"]
+        _asked(call, "cases", parameters)
         return answer(await _parked(call))
-    return answer(await _find(call, asked, {}))
+    asked = _asked(call, "cases", parameters)
+    async with _reading(call, "search", "list-cases") as work:
+        return answer(await _find(call, work, asked, {}))
 
 
 @door(blueprint, "cases/_search", "POST", roles=(Role.SUBMITTER, *STAFF))
@@ -44,22 +59,21 @@ async def search_cases(call: Call) -> func.HttpResponse:
     member = body.pop("member", None)
     if not isinstance(member, str | None):
         raise Malformed([Problem(path="/member", text="Give the member id as a string.", code="value")])
-    asked = listing({k: str(v) for k, v in body.items()}, filters=FILTERS, sorts=SORTS, sort="due")
-    if member is None:
-        return answer(await _find(call, asked, {}))
-    work = unit(call.to.fhir, case="search", step="search-cases", recorded=call.to.now(), actor=call.who.id,
-                role=next(iter(sorted(call.who.roles))), audit_reads=True)  # fmt: skip
-    async with work:
+    asked = _asked(call, "cases/_search", {k: str(v) for k, v in body.items()})
+    async with _reading(call, "search", "search-cases") as work:
+        if member is None:
+            return answer(await _find(call, work, asked, {}))
         patient = await matched_patient(work, member)
-    if patient is None:
-        return answer({"items": [], "total": 0, "next": None})
-    return answer(await _find(call, asked, {"patient": patient}))
+        if patient is None:
+            return answer({"items": [], "total": 0, "next": None})
+        return answer(await _find(call, work, asked, {"patient": patient}))
 
 
 @door(blueprint, "cases/{id}", "GET", roles=(Role.SUBMITTER, *STAFF))
 async def read_one(call: Call) -> func.HttpResponse:
     """A case: its record, where it stands and the way it went."""
-    task, record = await _case(call)
+    async with _reading(call, call.part("id"), "read-case") as work:
+        task, record = await _case(call, work)
     standing = await call.instances.find(record.id)
     way = [{"step": step, "at": at.isoformat()} for step, at in timeline(task)]
     return answer({**shown(task), "standing": _standing(standing), "timeline": way})
@@ -67,16 +81,19 @@ async def read_one(call: Call) -> func.HttpResponse:
 
 @door(blueprint, "cases/{id}/resume", "POST", roles=(Role.OPERATOR,))
 async def resume_case(call: Call) -> func.HttpResponse:
-    """Let a parked case go on."""
+    """Let a parked case go on. Audited first; where the FHIR server is what was away, the log says who resumed it."""
     standing = await call.instances.find(call.part("id"))
     if standing is None:
         raise NotFound("case", "there is no instance of this id")
     if not standing.parked:
         raise Conflict("not-parked", "only a parked case can be resumed")
     work = unit(call.to.fhir, case=standing.id, step="resume", recorded=call.to.now(), actor=call.who.id,
-                role=Role.OPERATOR)  # fmt: skip
+                role=Role.OPERATOR, accessed=(f"Task/{case_task_id(standing.id)}",))  # fmt: skip
+    try:
+        await work.commit()
+    except Unavailable:
+        LOG.warning("case %s: resumed by %s, without an AuditEvent", standing.id, call.who.id)
     await call.instances.resume(standing)
-    await work.finish()
     return answer({"id": standing.id, "resumed": standing.step}, status=202)
 
 
@@ -101,13 +118,26 @@ def shown(task: Resource) -> dict[str, Any]:
     }
 
 
-async def _find(call: Call, asked: Listing, query: dict[str, str]) -> dict[str, Any]:
+def _asked(call: Call, route: str, parameters: Mapping[str, str]) -> Listing:
+    whose = "staff" if _staff(call) else f"Organization/{submitter(call)}"
+    return listing(parameters, scope=f"{route} {whose}", filters=FILTERS, sorts=SORTS, sort="due")
+
+
+def _reading(call: Call, case: str, step: str) -> UnitOfWork:
+    """What the caller reads, audited."""
+    role = next(iter(sorted(call.who.roles)))
+    return unit(
+        call.to.fhir, case=case, step=step, recorded=call.to.now(), actor=call.who.id, role=role, audit_reads=True
+    )
+
+
+async def _find(call: Call, work: UnitOfWork, asked: Listing, query: dict[str, str]) -> dict[str, Any]:
     wanted: dict[str, str | list[str]] = {"code": RECORD_CODES, **query}
     chosen = asked.filters
     if "status" in chosen:
         wanted["status"] = chosen["status"]
     if "state" in chosen:
-        wanted["business-status"] = f"{CASE_STATE}|{chosen['state']}"
+        wanted["business-status"] = ",".join(f"{CASE_STATE}|{state}" for state in chosen["state"].split(","))
     if "tracking" in chosen:
         wanted["identifier"] = f"{TRACKING_NUMBER}|{chosen['tracking']}"
     if "remaining" in chosen:
@@ -115,12 +145,12 @@ async def _find(call: Call, asked: Listing, query: dict[str, str]) -> dict[str, 
     organization = _organization(call, chosen.get("provider"))
     if organization:
         wanted["requester"] = f"Organization/{organization}"
-    return await asked.page(call.to.fhir, "Task", wanted, shown)
+    return await asked.page(work, "Task", wanted, shown)
 
 
-async def _case(call: Call) -> tuple[Resource, CaseRecord]:
+async def _case(call: Call, work: UnitOfWork) -> tuple[Resource, CaseRecord]:
     """The case of the route; another organization's is not found."""
-    task = await call.to.fhir.read(f"Task/{case_task_id(call.part('id'))}")
+    task = await work.read(f"Task/{case_task_id(call.part('id'))}")
     record = read_case(task)
     if not _staff(call) and record.submitter != call.who.organization:
         raise NotFound("resource", "there is no case of this id")

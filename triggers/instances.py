@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -63,16 +64,15 @@ class Instances:
     def __init__(self, client: df.DurableOrchestrationClient) -> None:
         self._client = client
 
-    async def start(self, workflow: str, instance_id: str, record: str, trace: str | None = None) -> bool:
+    async def start(self, workflow: str, instance_id: str, record: str) -> bool:
         """Start the instance unless one of that id exists, in whatever state. Says whether it was started.
 
         Durable would rerun a *completed* instance; the guard of the first activity makes such a race harmless.
         """
         if await self.find(instance_id) is not None:
             return False
-        data = {"record": record, **({"trace": trace} if trace else {})}
         try:
-            await self._client.start_new(workflow, instance_id=instance_id, client_input=data)
+            await self._client.start_new(workflow, instance_id=instance_id, client_input={"record": record})
         except Exception as error:
             if await self.find(instance_id) is not None:
                 return False
@@ -80,8 +80,11 @@ class Instances:
         return True
 
     async def find(self, instance_id: str) -> Standing | None:
-        """Where the instance stands, or ``None``."""
-        status = await self._client.get_status(instance_id)
+        """Where the instance stands, or ``None``. Raises ``Unavailable('durable')``."""
+        try:
+            status = await self._client.get_status(instance_id)
+        except Exception as error:
+            raise Unavailable("durable", "the task hub does not answer") from error
         return _standing(status) if status and status.instance_id else None
 
     async def list(self, prefix: str | None = None, states: frozenset[str] = RUNNING) -> list[Standing]:
@@ -132,20 +135,20 @@ class Instances:
         return True
 
     async def until_answerable(self, instance_id: str, seconds: float) -> Standing | None:
-        """Where the instance stands once it waits for somebody or is decided, or after ``seconds``.
+        """Where the instance stands once it waits for somebody or is decided, or after ``seconds`` of the clock.
 
         Looks often while an automatic decision may come, then ever more seldom (the SDK's own helper looks once a
         second and waits for the end of the instance).
         """
-        delay, waited = 0.025, 0.0
+        begin, delay = time.monotonic(), 0.025
         while True:
             standing = await self.find(instance_id)
             if standing and (not standing.open or standing.waiting_for or standing.step in DECIDED):
                 return standing
+            waited = time.monotonic() - begin
             if waited >= seconds:
                 return standing
-            await asyncio.sleep(delay)
-            waited += delay
+            await asyncio.sleep(min(delay, seconds - waited))
             delay = delay if waited < QUICK else min(delay * 2, 0.5)
 
 

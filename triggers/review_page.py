@@ -12,16 +12,14 @@ from zoneinfo import ZoneInfo
 import azure.durable_functions as df
 import azure.functions as func
 
-from adapters.fhir.base import Page
-from adapters.fhir.unit import UnitOfWork
-from domain.errors import Conflict, Forbidden, Malformed, NotFound, Problem, Rejected, Unavailable
+from domain.errors import Conflict, Forbidden, Malformed, NotFound, Problem, Rejected
 from domain.principal import HEADER
 from triggers import pages
 from triggers.door import Call, Dialect, door
 from triggers.listing import Listing, listing
 from triggers.pages import case, form, words
 from triggers.pages.queue import rows
-from triggers.tasks import OPEN, REVIEWERS, SORTS, decide, give, read_review, review_query, review_work
+from triggers.tasks import FILTERS, OPEN, REVIEWERS, SORTS, decide, give, read_review, review_query, review_work
 
 STATUSES: Final = {
     OPEN: "Open",
@@ -31,19 +29,18 @@ STATUSES: Final = {
 }
 """Values of the filter ``status`` with their labels."""
 USUAL: Final = "20"
-TOLD_LATER: Final = frozenset({"instance", "durable"})
-"""Codes of errors after which a decision stands: it is stored, and the sweep tells the instance."""
 blueprint = df.Blueprint()
 
 
 @door(blueprint, "review", "GET", roles=REVIEWERS, dialect=Dialect.PAGE)
 async def review_queue(call: Call) -> func.HttpResponse:
     """Open reviews, the least remaining time first; filters ``queue`` and ``status``, paged by ``page``."""
-    asked = listing({"count": USUAL, **call.request.params}, filters={"status", "queue"}, sorts=SORTS, sort="due")
+    parameters = {"count": USUAL, **call.request.params}
+    asked = listing(parameters, scope="review staff", filters=FILTERS, sorts=SORTS, sort="due")
     if asked.filters.get("status", OPEN) not in STATUSES:
         raise Malformed([Problem(path="?status", text="Choose one of the listed states.", code="value")])
-    async with review_work(call, "queue", audit_reads=True) as work:
-        found = await _page(work, asked)
+    async with review_work(call, audit_reads=True) as work:
+        found = await asked.find(work, "Task", review_query(asked))
         shown = await rows(work, found.matches)
     return pages.page(
         "queue.html",
@@ -67,7 +64,7 @@ async def review_case(call: Call) -> func.HttpResponse:
 @door(blueprint, "review/{id}/documents/{number}", "GET", roles=REVIEWERS, dialect=Dialect.PAGE)
 async def review_document(call: Call) -> func.HttpResponse:
     """One document of the case as a file, by its number on the page."""
-    async with review_work(call, call.part("id"), audit_reads=True) as work:
+    async with review_work(call, audit_reads=True) as work:
         view = await case.view(work, await read_review(work, call.part("id")))
     number = call.part("number")
     document = view.documents[int(number)] if number.isdecimal() and int(number) < len(view.documents) else None
@@ -95,9 +92,6 @@ async def review_decision(call: Call) -> func.HttpResponse:
         await decide(call, call.part("id"), body)
     except (Malformed, Conflict, Forbidden) as error:
         return await _show(call, refused=(fields, error))
-    except (NotFound, Unavailable) as error:
-        if error.code not in TOLD_LATER:
-            raise
     return pages.see_other(f"/review/{call.part('id')}?done={body['decision']}#content")
 
 
@@ -108,7 +102,7 @@ async def _show(
     alert: Rejected | None = None,
     refused: tuple[form.Fields, Rejected] | None = None,
 ) -> func.HttpResponse:
-    async with review_work(call, call.part("id"), audit_reads=True) as work:
+    async with review_work(call, audit_reads=True) as work:
         view = await case.view(work, await read_review(work, call.part("id")))
     forms = form.fresh(view)
     sent = form.refused(*refused, view.claim) if refused else None
@@ -128,13 +122,6 @@ async def _show(
         adverse_obstacle=case.adverse_obstacle(call.who),
         zone=view.record.zone or call.to.settings.plan_zone,
     )
-
-
-async def _page(work: UnitOfWork, asked: Listing) -> Page:
-    if asked.token:
-        return await work.next_page(asked.token)
-    query = {**review_query(asked), "_sort": asked.sort, "_count": str(asked.count)}
-    return await work.search_page("Task", query)
 
 
 def _link(asked: Listing, token: str | None) -> str:

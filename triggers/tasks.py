@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any, Final
 
 import azure.durable_functions as df
@@ -11,18 +12,20 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from adapters.fhir.unit import UnitOfWork, unit
 from domain import fhir, review
 from domain.cases import case_task_id, read_case
-from domain.codes import CASE_ID, TASK_CODE, TaskCode
-from domain.errors import Conflict, Malformed, NotFound, Problem
+from domain.codes import TASK_CODE, TaskCode
+from domain.errors import Conflict, Malformed, NotFound, Problem, Unavailable
 from domain.json import Json, Resource
-from domain.load import REVIEW_LOAD
+from domain.load import QUEUES, REVIEW_LOAD
 from domain.principal import Role
 from domain.review_decision import parse_decision
 from triggers.door import Call, answer, door
-from triggers.listing import Listing, listing
+from triggers.listing import TASK_STATUS, Filters, Listing, listing
 
+LOG: Final = logging.getLogger("workflow.triggers")
 REVIEWERS: Final = (Role.REVIEWER, Role.MEDICAL_DIRECTOR)
 READERS: Final = (*REVIEWERS, Role.OPERATOR, Role.AUDITOR)
 OPEN: Final = "requested,in-progress"
+FILTERS: Final[Filters] = {"status": TASK_STATUS, "queue": QUEUES}
 SORTS: Final = {"due": "due", "opened": "authored-on", "priority": "priority"}
 blueprint = df.Blueprint()
 
@@ -39,14 +42,15 @@ class Assignment(BaseModel):
 @door(blueprint, "tasks", "GET", roles=READERS)
 async def list_tasks(call: Call) -> func.HttpResponse:
     """Reviews by ``status``, ``queue`` and ``sort`` (``due`` first by default), paged by ``count`` and ``page``."""
-    asked = listing(call.request.params, filters={"status", "queue"}, sorts=SORTS, sort="due")
-    return answer(await find_tasks(call, asked))
+    asked = listing(call.request.params, scope="tasks staff", filters=FILTERS, sorts=SORTS, sort="due")
+    async with review_work(call, audit_reads=True) as work:
+        return answer(await asked.page(work, "Task", review_query(asked), shown))
 
 
 @door(blueprint, "tasks/{id}", "GET", roles=READERS)
 async def read_task(call: Call) -> func.HttpResponse:
     """One review, with the criteria that it is about."""
-    async with review_work(call, call.part("id"), audit_reads=True) as work:
+    async with review_work(call, audit_reads=True) as work:
         return answer(shown(await read_review(work, call.part("id"))))
 
 
@@ -72,29 +76,30 @@ async def decide_task(call: Call) -> func.HttpResponse:
     return answer(await decide(call, call.part("id"), call.json))
 
 
-async def find_tasks(call: Call, asked: Listing) -> dict[str, Any]:
-    """A page of reviews."""
-    return await asked.page(call.to.fhir, "Task", review_query(asked), shown)
-
-
 def review_query(asked: Listing) -> dict[str, str | list[str]]:
     """The search for the reviews that ``asked`` is about."""
     query: dict[str, str | list[str]] = {"code": review.REVIEW_CODES, "status": asked.filters.get("status", OPEN)}
     if "queue" in asked.filters:
-        query["performer"] = f"{review.QUEUE}|{asked.filters['queue']}"
+        query["performer"] = ",".join(f"{review.QUEUE}|{queue}" for queue in asked.filters["queue"].split(","))
     return query
 
 
 async def decide(call: Call, task_id: str, body: Json) -> dict[str, Any]:
-    """Write the decision to FHIR, then tell the instance. Returns the task as shown."""
+    """Write the decision to FHIR, then tell the instance. Returns the task as shown.
+
+    Once stored the decision stands: an instance that cannot be told now is told by the sweep.
+    """
     decision = parse_decision(body)
-    work = review_work(call, task_id)
+    work = review_work(call)
     task = await read_review(work, task_id)
     claim = await work.read(str(fhir.reference(task["focus"])))
     after = review.decided(task, claim, decision, call.who, call.to.now(), await _deciders(work, task))
     stored = await _write(work, task, after)
     case = str(task["groupIdentifier"]["value"])
-    await call.instances.raise_event(case, f"decided:{task_id}", {"task": task_id})
+    try:
+        await call.instances.raise_event(case, f"decided:{task_id}", {"task": task_id})
+    except (NotFound, Unavailable) as error:
+        LOG.warning("case %s: its decision is stored and the sweep tells it (%s)", case, error.code)
     return shown(stored)
 
 
@@ -121,7 +126,7 @@ def shown(task: Resource) -> dict[str, Any]:
 
 async def give(call: Call, task_id: str, who: str, *, claim: bool) -> dict[str, Any]:
     """The review belongs to ``who`` from now on: the caller claims it, or assigns it. Returns the task as shown."""
-    work = review_work(call, task_id)
+    work = review_work(call)
     task = await read_review(work, task_id)
     deciders = await _deciders(work, task)
     after = review.claimed(task, call.who, deciders) if claim else review.assigned(task, who, deciders)
@@ -131,11 +136,12 @@ async def give(call: Call, task_id: str, who: str, *, claim: bool) -> dict[str, 
 
 
 async def read_review(work: UnitOfWork, task_id: str) -> Resource:
-    """The Task of a review. Raises ``NotFound`` for another kind of Task."""
+    """The Task of a review, which says what case ``work`` is about. Raises ``NotFound`` for another kind of Task."""
     (task,) = await work.read_many([f"Task/{task_id}"])
     kind = fhir.code((task or {}).get("code"), TASK_CODE)
     if task is None or kind not in (TaskCode.CLINICAL_REVIEW, TaskCode.APPEAL_REVIEW):
         raise NotFound("task", "there is no review of this id")
+    work.about(str(task["groupIdentifier"]["value"]))
     return task
 
 
@@ -157,12 +163,12 @@ async def _write(work: UnitOfWork, before: Resource, after: Resource) -> Resourc
     return stored
 
 
-def review_work(call: Call, task: str, *, audit_reads: bool = False) -> UnitOfWork:
-    """What the caller reads and writes of a review."""
+def review_work(call: Call, *, audit_reads: bool = False) -> UnitOfWork:
+    """What the caller reads and writes of reviews."""
     role = Role.MEDICAL_DIRECTOR if Role.MEDICAL_DIRECTOR in call.who.roles else next(iter(sorted(call.who.roles)))
     return unit(
         call.to.fhir,
-        case=f"{CASE_ID}:{task}",
+        case="reviews",
         step="review",
         recorded=call.to.now(),
         actor=call.who.id,

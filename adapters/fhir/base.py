@@ -58,12 +58,14 @@ class Fhir(Protocol):
         """All versions of ``Type/id``, newest first."""
         ...
 
-    async def search(self, resource_type: str, parameters: Mapping[str, str | Sequence[str]]) -> Page:
-        """POST ``Type/_search``: parameters never stand in a query string. Lists repeat the parameter (AND)."""
+    async def search(self, resource_type: str, parameters: Mapping[str, str | Sequence[str]], scope: str = "") -> Page:
+        """POST ``Type/_search``: parameters never stand in a query string. Lists repeat the parameter (AND). A token
+        that leaves the process has a ``scope``: for which list and reader it is good."""
         ...
 
-    async def next_page(self, token: str) -> Page:
-        """The page that ``Page.next`` names. Raises ``Malformed`` for a token that this adapter did not make."""
+    async def next_page(self, token: str, scope: str = "") -> Page:
+        """The page that ``Page.next`` names. Raises ``Malformed`` for a token that this adapter did not make, or made
+        for another scope."""
         ...
 
     async def transaction(self, entries: Sequence[Entry]) -> list[Resource]:

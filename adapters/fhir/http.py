@@ -75,19 +75,19 @@ class HttpFhir:
             path = self._next(bundle)
         return versions
 
-    async def search(self, resource_type: str, parameters: Mapping[str, str | Sequence[str]]) -> Page:
+    async def search(self, resource_type: str, parameters: Mapping[str, str | Sequence[str]], scope: str = "") -> Page:
         """See ``Fhir.search``."""
-        return self._page(await self._send("POST", f"{resource_type}/_search", form=parameters))
+        return self._page(await self._send("POST", f"{resource_type}/_search", form=parameters), scope)
 
-    async def next_page(self, token: str) -> Page:
+    async def next_page(self, token: str, scope: str = "") -> Page:
         """See ``Fhir.next_page``. The parameters of the server's link are posted: none stands in a query string."""
-        path, _, query = self._pages.open(token).partition("?")
+        path, _, query = self._pages.open(token, scope).partition("?")
         if not path:
-            return self._page(await self._send("GET", f"?{query}"))
+            return self._page(await self._send("GET", f"?{query}"), scope)
         form: dict[str, list[str]] = {}
         for name, value in parse_qsl(query, keep_blank_values=True):
             form.setdefault(name, []).append(value)
-        return self._page(await self._send("POST", f"{path.removesuffix('/_search')}/_search", form=form))
+        return self._page(await self._send("POST", f"{path.removesuffix('/_search')}/_search", form=form), scope)
 
     async def transaction(self, entries: Sequence[Entry]) -> list[Resource]:
         """See ``Fhir.transaction``."""
@@ -162,9 +162,9 @@ class HttpFhir:
             return Conflict("exists", "a resource that shall be created exists")
         return Conflict("stale", "a resource changed meanwhile; read it again")
 
-    def _page(self, bundle: Resource) -> Page:
+    def _page(self, bundle: Resource, scope: str) -> Page:
         path = self._next(bundle)
-        token = None if path is None else self._pages.seal(path)
+        token = None if path is None else self._pages.seal(path, scope)
         return Page(matches(bundle), included(bundle), bundle.get("total"), token)
 
     def _next(self, bundle: Resource) -> str | None:

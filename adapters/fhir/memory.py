@@ -16,8 +16,9 @@ from uuid import uuid4
 from adapters.fhir import matching
 from adapters.fhir.base import Entry, Page
 from adapters.fhir.bundles import check
+from adapters.fhir.pages import foreign_token
 from adapters.fhir.references import parse
-from domain.errors import Conflict, Defect, Malformed, NotFound, Problem
+from domain.errors import Conflict, Defect, NotFound
 from domain.json import Resource
 
 Versions = list[Resource | None]
@@ -39,7 +40,8 @@ class MemoryFhir:
     def __init__(self, now: Callable[[], datetime] = _utc_now) -> None:
         self._now = now
         self._store: dict[str, Versions] = {}
-        self._pages: dict[str, tuple[str, dict[str, list[str]], int]] = {}
+        self._pages: dict[tuple[str, str], tuple[str, dict[str, list[str]], int]] = {}
+        """What a token and its scope stand for."""
 
     async def read(self, reference: str) -> Resource:
         """See ``Fhir.read``."""
@@ -56,16 +58,16 @@ class MemoryFhir:
             raise NotFound("resource", "no such resource")
         return [deepcopy(version) for version in reversed(versions) if version is not None]
 
-    async def search(self, resource_type: str, parameters: Mapping[str, str | Sequence[str]]) -> Page:
+    async def search(self, resource_type: str, parameters: Mapping[str, str | Sequence[str]], scope: str = "") -> Page:
         """See ``Fhir.search``."""
         lists = {key: [value] if isinstance(value, str) else list(value) for key, value in parameters.items()}
-        return self._search(resource_type, lists, 0)
+        return self._search(resource_type, lists, 0, scope)
 
-    async def next_page(self, token: str) -> Page:
+    async def next_page(self, token: str, scope: str = "") -> Page:
         """See ``Fhir.next_page``."""
-        if token not in self._pages:
-            raise Malformed([Problem(path="page", text="This page token is not valid; start from the first page")])
-        return self._search(*self._pages[token])
+        if (token, scope) not in self._pages:
+            raise foreign_token()
+        return self._search(*self._pages[token, scope], scope)
 
     async def transaction(self, entries: Sequence[Entry]) -> list[Resource]:
         """See ``Fhir.transaction``. Runs without awaiting, so that it is alone."""
@@ -123,7 +125,7 @@ class MemoryFhir:
         parameters: dict[str, list[str]] = {}
         for name, value in parse_qsl(query):
             parameters.setdefault(name, []).append(value)
-        page = self._search(resource_type, parameters, 0)
+        page = self._search(resource_type, parameters, 0, "")
         found = [{"resource": resource, "search": {"mode": "match"}} for resource in page.matches]
         return {"resourceType": "Bundle", "type": "searchset", "entry": found}
 
@@ -149,7 +151,7 @@ class MemoryFhir:
         versions.append(stored)
         return stored
 
-    def _search(self, resource_type: str, parameters: dict[str, list[str]], offset: int) -> Page:
+    def _search(self, resource_type: str, parameters: dict[str, list[str]], offset: int, scope: str) -> Page:
         criteria = dict(parameters)
         includes = criteria.pop("_include", [])
         sort = criteria.pop("_sort", [""])[0]
@@ -162,7 +164,7 @@ class MemoryFhir:
             _sort(found, name)
         page = found[offset : offset + count]
         more = offset + count < len(found)
-        token = self._token(resource_type, parameters, offset + count) if more else None
+        token = self._token(resource_type, parameters, offset + count, scope) if more else None
         included = [r for r in self._included(page, includes) if r not in page]
         return Page(tuple(deepcopy(page)), tuple(deepcopy(included)), len(found) if counted else None, token)
 
@@ -185,9 +187,9 @@ class MemoryFhir:
                         found[f"{target['resourceType']}/{target['id']}"] = target
         return list(found.values())
 
-    def _token(self, resource_type: str, parameters: dict[str, list[str]], offset: int) -> str:
+    def _token(self, resource_type: str, parameters: dict[str, list[str]], offset: int, scope: str) -> str:
         token = uuid4().hex
-        self._pages[token] = (resource_type, parameters, offset)
+        self._pages[token, scope] = (resource_type, parameters, offset)
         return token
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from types import TracebackType
 from typing import Self
@@ -72,13 +73,19 @@ class UnitOfWork:
             found += page.matches
         return found
 
-    async def search_page(self, resource_type: str, parameters: Mapping[str, str | Sequence[str]]) -> Page:
+    async def search_page(
+        self, resource_type: str, parameters: Mapping[str, str | Sequence[str]], scope: str = ""
+    ) -> Page:
         """``Fhir.search``, remembered."""
-        return self._page(await self._fhir.search(resource_type, parameters))
+        return self._page(await self._fhir.search(resource_type, parameters, scope))
 
-    async def next_page(self, token: str) -> Page:
+    async def next_page(self, token: str, scope: str = "") -> Page:
         """``Fhir.next_page``, remembered."""
-        return self._page(await self._fhir.next_page(token))
+        return self._page(await self._fhir.next_page(token, scope))
+
+    def about(self, case: str) -> None:
+        """Name the case, where only what was read tells it."""
+        self._occasion = replace(self._occasion, case=case)
 
     def put(self, write: Write) -> None:
         """Write with the transaction of this unit."""

@@ -102,3 +102,94 @@ async def test_a_case_tells_where_it_stands_and_the_way_it_went(door: World) -> 
         "notify-provider",
         "close-case",
     ]
+
+
+async def test_a_page_token_is_good_for_its_list_and_its_reader_alone(door: World) -> None:
+    await door.submit(request("approved-at-once", number="2"))
+    await door.settle()
+    staff = (await door.send("GET", "/cases?count=1", who=OPERATOR)).json["next"]
+    own = (await door.send("GET", "/cases?count=1", who=SUBMITTER)).json["next"]
+    for who, path, token in (
+        (OTHER_SUBMITTER, "/cases", staff),
+        (OTHER_SUBMITTER, "/cases", own),
+        (OPERATOR, "/cases", own),
+        (NURSE, "/tasks", staff),
+        (NURSE, "/review", staff),
+    ):
+        refused = await door.send("GET", f"{path}?page={token}", who=who)
+        assert refused.status == 400, (who, path)
+        assert "start from the first page" in refused.text
+        assert case_of(DECIDED) not in refused.text
+    assert (await door.send("POST", "/cases/_search", {"page": staff}, who=OPERATOR)).status == 400
+    again = (await door.send("GET", f"/cases?count=1&page={own}", who=SUBMITTER)).json
+    assert again["items"][0]["submitter"] == "lakeside-clinic"
+    assert (await door.send("GET", f"/cases?page={staff}", who=AUDITOR)).status == 200, "staff see the same"
+
+
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [
+        ("/cases", "count=%C2%B2"),
+        ("/cases", "count=%D9%A3"),
+        ("/cases", "count=" + "9" * 5000),
+        ("/cases", "state=bogus"),
+        ("/cases", "state=parked,approved"),
+        ("/cases", "status=zzz"),
+        ("/tasks", "status=zzz"),
+        ("/tasks", "status=requested,zzz"),
+        ("/tasks", "queue=zzz"),
+        ("/tasks", "count=%C2%B2"),
+    ],
+)
+async def test_a_value_that_a_list_does_not_know_is_refused(door: World, path: str, query: str) -> None:
+    reply = await door.send("GET", f"{path}?{query}", who=OPERATOR)
+    assert (reply.status, reply.code) == (400, "malformed")
+    (error,) = reply.json["errors"]
+    assert error["path"] == f"?{query.split('=')[0]}"
+    assert "zzz" not in error["detail"]
+    assert "Use one" in error["detail"] or "Ask for 1 to" in error["detail"]
+
+
+async def test_several_known_values_are_searched_together(door: World) -> None:
+    assert sorted(await _ids(door, "?state=approved,in-review")) == sorted([*MINE, YOURS])
+    body = {"state": "approved", "status": "completed,rejected"}
+    assert (await door.send("POST", "/cases/_search", body, who=OPERATOR)).json["items"][0]["id"] == case_of(DECIDED)
+
+
+async def _audits(door: World, who: str) -> list[tuple[str, str, set[str]]]:
+    """Step, case and types of the resources read of each AuditEvent of ``who`` without a write, in order."""
+    found = []
+    for event in await door.all("AuditEvent"):
+        if event["agent"][0]["who"]["identifier"]["value"] == who and event["action"] == "R":
+            case, *entities = event["entity"]
+            read = {each["what"]["reference"].split("/")[0] for each in entities}
+            found.append((case["detail"][0]["valueString"], case["what"]["identifier"]["value"], read))
+    return found
+
+
+async def test_what_a_list_and_a_case_show_is_audited_as_read(door: World) -> None:
+    await door.send("GET", "/cases", who=AUDITOR)
+    await door.send("GET", f"/cases/{case_of(OPEN)}", who=AUDITOR)
+    await door.send("GET", "/tasks", who=AUDITOR)
+    task = await door.task(case_of(OPEN))
+    await door.send("GET", f"/tasks/{task}", who=AUDITOR)
+    assert await _audits(door, AUDITOR) == [
+        ("list-cases", "search", {"Task"}),
+        ("read-case", case_of(OPEN), {"Task"}),
+        ("review", "reviews", {"Task"}),
+        ("review", case_of(OPEN), {"Task"}),
+    ]
+
+
+async def test_the_answer_to_a_request_that_was_there_is_audited_as_read(door: World) -> None:
+    before = len(await _audits(door, SUBMITTER))
+    await door.submit(DECIDED)
+    step, case, read = (await _audits(door, SUBMITTER))[before:][-1]
+    assert (step, case) == ("answer", case_of(DECIDED))
+    assert {"ClaimResponse", "Bundle"} <= read
+
+
+async def test_a_claim_is_audited_with_the_case_that_it_is_about(door: World) -> None:
+    await door.send("POST", f"/tasks/{await door.task(case_of(OPEN))}/claim", who=NURSE)
+    (event,) = [e for e in await door.all("AuditEvent") if e["agent"][0]["who"]["identifier"]["value"] == NURSE]
+    assert event["entity"][0]["what"]["identifier"]["value"] == case_of(OPEN)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from adapters.fhir.base import Entry
+from domain.errors import Unavailable
 from domain.load import REVIEW_LOAD
 from tests.support.samples import request
 from tests.support.world import (
@@ -21,6 +22,7 @@ from tests.support.world import (
     World,
     case_of,
 )
+from triggers.instances import Instances
 
 BUNDLE = request("denied-by-medical-director")
 CASE = case_of(BUNDLE)
@@ -135,6 +137,21 @@ async def test_a_decision_on_a_finished_task_is_a_conflict(door: World) -> None:
         late = await _post(door, f"/tasks/{task}/{path}", body, who=who)
         assert (late.status, late.code) == (409, "finished")
     assert (await door.submit(BUNDLE)).actions == ["A1"]
+
+
+async def test_a_decision_stands_when_its_instance_cannot_be_told(
+    door: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    task = await _opened(door)
+
+    async def away(*_: object) -> None:
+        raise Unavailable("durable")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Instances, "raise_event", away)
+        reply = await _post(door, f"/tasks/{task}/decision", APPROVE)
+    assert (reply.status, reply.json["status"]) == (200, "completed")
+    assert f"case {CASE}: its decision is stored and the sweep tells it (durable)" in caplog.messages
 
 
 async def test_a_change_in_between_is_a_conflict(door: World) -> None:

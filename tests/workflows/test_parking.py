@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from domain.cases import CaseState
 from domain.errors import Unavailable
 from host.model import Status
@@ -54,6 +56,27 @@ async def test_a_long_absence_parks_the_case_until_an_operator_resumes_it(app: W
     assert (await app.record(CASE)).state is CaseState.APPROVED
     assert await _parked(app) == []
     assert (await app.record(CASE)).received_at == START
+
+
+async def test_a_resume_is_audited(app: World) -> None:
+    await _submit_while_rules_are_away(app)
+    await app.advance(hours=1)
+    app.rules.available = True
+    await app.send("POST", f"/cases/{CASE}/resume", who=OPERATOR)
+    (event,) = [e for e in await app.all("AuditEvent") if e["agent"][0]["who"]["identifier"]["value"] == OPERATOR]
+    case, record = event["entity"]
+    assert (case["detail"][0]["valueString"], case["what"]["identifier"]["value"]) == ("resume", CASE)
+    assert record["what"]["reference"] == (await app.record(CASE)).reference
+
+
+async def test_a_case_is_resumed_while_the_fhir_server_is_away(
+    app: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    await _submit_while_rules_are_away(app)
+    await app.advance(hours=1)
+    monkeypatch.setattr(app.fhir, "transaction", _away)
+    assert (await app.send("POST", f"/cases/{CASE}/resume", who=OPERATOR)).status == 202
+    assert f"case {CASE}: resumed by {OPERATOR}, without an AuditEvent" in caplog.messages
 
 
 async def test_a_case_that_is_resumed_too_early_parks_again(app: World) -> None:

@@ -390,6 +390,22 @@ async def test_an_unknown_parameter_is_refused_without_its_value(fhir: Fhir) -> 
     assert "secret" not in str(caught.value)
 
 
+async def test_a_page_token_is_good_for_its_scope_alone(fhir: Fhir) -> None:
+    family = uuid4().hex
+    names = [patient(str(uuid4()), name=[{"family": family}]) for _ in range(3)]
+    await fhir.transaction([create(each) for each in names])
+    page = await fhir.search("Patient", {"family": family, "_count": "1"}, "list Organization/a")
+    assert page.next is not None
+    for scope in ("", "list Organization/b", "list staff"):
+        with pytest.raises(Malformed):
+            await fhir.next_page(page.next, scope)
+    second = await fhir.next_page(page.next, "list Organization/a")
+    assert second.next is not None
+    with pytest.raises(Malformed):
+        await fhir.next_page(second.next)
+    assert len((await fhir.next_page(second.next, "list Organization/a")).matches) == 1
+
+
 async def test_a_foreign_page_token_is_refused(fhir: Fhir) -> None:
     for token in ("", "x", "UGF0aWVudD9faWQ9MQ"):
         with pytest.raises(Malformed):

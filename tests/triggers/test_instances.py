@@ -1,0 +1,52 @@
+"""The thin face of the SDK's client: how long it waits, and what it says when the task hub is away."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any, cast
+
+import azure.durable_functions as df
+import pytest
+
+from domain.errors import Unavailable
+from triggers.instances import Instances
+
+
+@dataclass
+class SlowHub:
+    """A client whose every look takes a while, and whose instance never gets anywhere."""
+
+    seconds: float
+
+    async def get_status(self, instance_id: str) -> Any:
+        await asyncio.sleep(self.seconds)
+        running = df.OrchestrationRuntimeStatus.Running
+        return SimpleNamespace(
+            instance_id=instance_id, name="x", runtime_status=running, custom_status=None, created_time=None
+        )
+
+
+@dataclass
+class NoHub:
+    async def get_status(self, instance_id: str) -> Any:
+        raise ConnectionError(instance_id)
+
+
+def instances(client: object) -> Instances:
+    return Instances(cast(df.DurableOrchestrationClient, client))
+
+
+async def test_the_wait_for_an_answer_ends_by_the_clock_however_long_each_look_takes() -> None:
+    begin = time.monotonic()
+    standing = await instances(SlowHub(0.1)).until_answerable("i", 0.3)
+    assert standing is not None
+    assert standing.open
+    assert 0.3 <= time.monotonic() - begin < 0.6
+
+
+async def test_a_task_hub_that_is_away_is_unavailable() -> None:
+    with pytest.raises(Unavailable, match="durable"):
+        await instances(NoHub()).find("i")
