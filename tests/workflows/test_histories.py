@@ -69,6 +69,24 @@ def test_a_wait_that_is_cut_otherwise_is_named(monkeypatch: pytest.MonkeyPatch) 
     assert "due time" in first.text
 
 
+def test_a_message_may_grow_and_not_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    envelope = Case.envelope
+
+    def grown(self: Case, *given: Any) -> dict[str, Any]:
+        return {**envelope(self, *given), "new": {"member": 1}}
+
+    def changed(self: Case, *given: Any) -> dict[str, Any]:
+        return {**envelope(self, *given), "actor": "another"}
+
+    recording = _read("overdue-then-denied")
+    monkeypatch.setattr(Case, "envelope", grown)
+    assert replay(recording, workflow.prior_authorization) == []
+    monkeypatch.setattr(Case, "envelope", changed)
+    (first, *_) = replay(recording, workflow.prior_authorization)
+    assert "open_case" in first.text
+    assert "another input" in first.text
+
+
 async def test_what_is_recorded_now_fits_too() -> None:
     recording = await record(WAYS["appeal-overturned"])
     assert recording["version"] == "1.0.0"
