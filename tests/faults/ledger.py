@@ -16,6 +16,10 @@ from domain.json import Resource
 from samples.response import told
 
 PENDED = "A4"
+READ = "R"
+"""AuditEvent.action of reads: as many as somebody looked."""
+REVIEWING = "review"
+"""The step in which reviewers claim, decide and are refused."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,7 @@ class Trail:
     reviews: int
     """Reviews that are open."""
     steps: dict[str, int]
-    """AuditEvents by step."""
+    """AuditEvents of writing steps, without what people read and what reviewers do in their Task."""
 
 
 AUTOMATIC = Trail(1, 2, 1, 0, {"submit": 1, "record-decision": 1, "notify-provider": 1, "close-case": 1})
@@ -52,7 +56,7 @@ REVIEWED = Trail(
         "close-case": 1,
     },
 )
-"""What a case leaves that a reviewer decided; the AuditEvents of the reviewer are the review's."""
+"""What a case leaves that a reviewer decided."""
 INFORMED = Trail(
     1,
     3,
@@ -113,7 +117,9 @@ class Ledger:
         steps: defaultdict[str, Counter[str]] = defaultdict(Counter)
         for event in self._events():
             of_case = event["entity"][0]
-            steps[of_case["what"]["identifier"]["value"]][of_case["detail"][0]["valueString"]] += 1
+            case, step = of_case["what"]["identifier"]["value"], of_case["detail"][0]["valueString"]
+            if event["action"] != READ and step != REVIEWING:
+                steps[case][step] += 1
         return steps
 
     def _events(self) -> Iterator[Resource]:

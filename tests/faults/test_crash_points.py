@@ -7,7 +7,7 @@ import pytest
 from tests.faults import ledger as trails
 from tests.faults.conftest import Build
 from tests.faults.ledger import Ledger
-from tests.faults.plant import REVIEWED
+from tests.faults.plant import NURSE, REVIEWED
 from tests.faults.walk import walked
 
 pytestmark = pytest.mark.integration
@@ -31,4 +31,5 @@ def test_the_host_dies_at_a_crash_point(build: Build, ledger: Ledger, point: str
     with build(HOST_CRASH_AT=f"{point}:{nth}") as plant:
         born = plant.app.pid
         assert walked(plant, ledger, REVIEWED, "before") == trails.REVIEWED
+        plant.until(lambda: plant.get(NURSE, "/queues/clinical-review")["open"] == 0)
         assert plant.app.pid != born, "the crash point was not reached"
