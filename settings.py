@@ -31,8 +31,8 @@ class Settings(BaseSettings):
     """Base of this app as its clients see it."""
     timeout_seconds: float = Field(default=20.0, gt=0, le=120)
     """How long one call to the FHIR server or to the rules service may take."""
-    hook_hosts: str = "127.0.0.1"
-    """Comma-separated hosts (``host`` or ``host:port``) that notifications may be sent to."""
+    hook_hosts: str = ""
+    """Comma-separated hosts (``host`` or ``host:port``) that notifications may be sent to; none by default."""
     payer_organization: str = "payer"
     """Id of the payer's own Organization on the FHIR server."""
     plan_zone: str = "America/New_York"

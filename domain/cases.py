@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from domain import fhir
 from domain.case import resource_id, tracking_number
-from domain.codes import CASE_ID, CASE_STATE, ORGANIZATION, PARKED, TASK_CODE, TASK_INPUT, TRACKING_NUMBER, TaskCode
+from domain.codes import CASE_ID, CASE_STATE, ORGANIZATION, TASK_CODE, TASK_INPUT, TRACKING_NUMBER, TaskCode
 from domain.facts import LineOfBusiness, Urgency
 from domain.json import Json, Resource
 
@@ -124,8 +124,6 @@ class CaseRecord(BaseModel):
     """Instance id of the appeal that was filed before a decision was made: none is recorded here any more."""
     ended: bool | None = None
     """Set when the instance of a superseded case has ended."""
-    parked: str | None = None
-    """Why the case waits for an operator."""
     version: str | None = None
     """``meta.versionId`` of the Task; for If-Match."""
 
@@ -171,7 +169,6 @@ def case_task(record: CaseRecord) -> Resource:
                 {"system": TRACKING_NUMBER, "value": record.tracking_number},
             ],
             "status": record.status,
-            "statusReason": fhir.concept(PARKED, record.parked) if record.parked else None,
             "businessStatus": fhir.concept(CASE_STATE, record.state),
             "intent": "order",
             "priority": "urgent" if record.urgency is Urgency.EXPEDITED else "routine",
@@ -211,7 +208,6 @@ def read_case(task: Resource) -> CaseRecord:
         patient=fhir.reference(task.get("for")),
         evidence=tuple(value for code, value in listed if code == _EVIDENCE),
         excluded_reviewers=tuple(value for code, value in listed if code == _EXCLUDED),
-        parked=fhir.code(task.get("statusReason"), PARKED),
         version=(task.get("meta") or {}).get("versionId"),
         **{field: inputs[code] for field, (code, _) in _VALUES.items() if code in inputs},
     )

@@ -7,8 +7,7 @@
     │   ├── Unauthenticated   401  no principal
     │   ├── Forbidden         403  the principal may not do this
     │   ├── NotFound          404  no such case, task or resource (also: not yours)
-    │   ├── Conflict          409  the state no longer allows it (duplicate, finished, changed meanwhile)
-    │   └── Refused           200  well formed, refused by business: a PAS response with an X12 901 code
+    │   └── Conflict          409  the state no longer allows it (duplicate, finished, changed meanwhile)
     ├── Unavailable           a dependency's fault: retried with backoff, then parked
     └── Defect                ours: fails loudly
 
@@ -100,13 +99,6 @@ class Conflict(Rejected):
 
     status = 409
     title = "The state does not allow this"
-
-
-class Refused(Rejected):
-    """Business refuses a well-formed request; ``code`` is an X12 901 (reject reason) code."""
-
-    status = 200
-    title = "The request was refused"
 
 
 class Unavailable(WorkflowError):

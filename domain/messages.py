@@ -35,11 +35,6 @@ class CaseFile(Message):
     """The record is finished: return at once and write nothing."""
     state: str
     received_at: datetime
-    claim: str
-    """Versioned reference of the stored Claim."""
-    claim_response: str
-    patient: str | None = None
-    """The payer's own Patient; ``None`` when the member was not found."""
     line_of_business: LineOfBusiness
     urgency: Urgency
     rules: dict[str, str]

@@ -11,7 +11,6 @@ from domain.errors import (
     Malformed,
     NotFound,
     Problem,
-    Refused,
     TooLarge,
     Unauthenticated,
     Unavailable,
@@ -27,7 +26,6 @@ _TYPES: Final[dict[type[WorkflowError], str]] = {
     Forbidden: "forbidden",
     NotFound: "not-found",
     Conflict: "conflict",
-    Refused: "business-rule",
     Unavailable: "transient",
 }
 

@@ -28,6 +28,8 @@ QUEUE: Final = ENGINE + "queue"
 """Code system of Task.performerType: the queue that a review waits in."""
 REVIEW_STATE: Final = ENGINE + "review-state"
 """Code system of a review's businessStatus: ``open``, ``claimed``, ``decided``, ``recorded``, ``withdrawn``."""
+RECORDED: Final = "recorded"
+"""State of a review whose decision was taken up."""
 DECIDED_STATUS: Final = f"{REVIEW_STATE}|decided"
 """Token of reviews that are decided and whose decision is not recorded yet."""
 REVIEW_CODES: Final = f"{TASK_CODE}|{TaskCode.CLINICAL_REVIEW},{TASK_CODE}|{TaskCode.APPEAL_REVIEW}"
@@ -195,7 +197,7 @@ def review_notes(task: Resource) -> dict[int, str]:
 
 def finished_review(task: Resource) -> Resource:
     """``task`` after its decision was recorded in the ClaimResponse."""
-    return {**task, "businessStatus": fhir.concept(REVIEW_STATE, "recorded")}
+    return {**task, "businessStatus": fhir.concept(REVIEW_STATE, RECORDED)}
 
 
 def _check_open(task: Resource) -> None:

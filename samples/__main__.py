@@ -20,6 +20,7 @@ import stack
 from samples.cases import Outcome, run, samples, source
 from samples.client import Client
 from samples.engine import APP_PORT, Engine
+from samples.hook import HOOK_PORT
 from samples.table import table
 from stack.options import FHIR_PORT, ROOT, RULES_PORT
 
@@ -37,13 +38,15 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=APP_PORT)
     parser.add_argument("--fhir-port", type=int, default=FHIR_PORT)
     parser.add_argument("--rules-port", type=int, default=RULES_PORT)
+    parser.add_argument("--hook-port", type=int, default=HOOK_PORT, help="where the submitters' endpoint listens")
     given = parser.parse_args()
     options = stack.Options(data=given.data, fhir_port=given.fhir_port, rules_port=given.rules_port)
     if given.verb != "run":
         return _operate(Engine(data=given.data, port=given.port, options=options), given.verb, given.case or "")
     begin = time.monotonic()
     try:
-        with Engine(data=given.data, port=given.port, options=options) as engine, Client(engine) as client:
+        engine = Engine(data=given.data, port=given.port, options=options, hook_port=given.hook_port)
+        with engine, Client(engine) as client:
             outcomes = _submit(client)
             print(f"\n{table(outcomes)}\n\n{_summary(outcomes, time.monotonic() - begin)}\n")
             if not given.once:

@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import httpx
 
@@ -35,7 +35,8 @@ class Engine:
     data: Path = ROOT / ".data"
     port: int = APP_PORT
     options: stack.Options = field(default_factory=stack.Options)
-    hook_port: int | None = HOOK_PORT
+    hook_port: int | None = 0
+    """Where the submitters' endpoint listens: 0 takes a free port, ``None`` starts none."""
     keep: bool = False
     arguments: tuple[str, ...] = ()
     """More arguments of ``python -m host start``."""
@@ -54,11 +55,11 @@ class Engine:
         return self.data / "logs" / "app.log"
 
     def __enter__(self) -> Self:
-        self.servers = stack.up(self.options)
+        if self.hook_port is not None:
+            self.hooks = HookReceiver(self.hook_port)
         try:
-            seed(self.servers.fhir_url, SAMPLES / "members")
-            if self.hook_port is not None:
-                self.hooks = HookReceiver(self.hook_port)
+            self.servers = stack.up(self.options)
+            seed(self.servers.fhir_url, SAMPLES / "members", change=self.stored)
             self.start_app()
         except BaseException:
             self.close()
@@ -79,6 +80,7 @@ class Engine:
             "WORKFLOW_FHIR_URL": self.servers.fhir_url,
             "WORKFLOW_RULES_URL": self.servers.rules_url,
             "WORKFLOW_PUBLIC_URL": self.url,
+            "WORKFLOW_HOOK_HOSTS": "127.0.0.1",
             **self.environment,
         }
         with self.log.open("ab") as log:
@@ -108,8 +110,16 @@ class Engine:
             self.stop_app()
         if self.hooks:
             self.hooks.close()
-        if not self.keep and self.servers.started:
+        if hasattr(self, "servers") and self.servers.started and not self.keep:
             stack.down(self.options)
+
+    def stored(self, resource: dict[str, Any]) -> dict[str, Any]:
+        """``resource``; a Subscription names the port that the endpoint really has."""
+        if resource["resourceType"] != "Subscription" or self.hooks is None:
+            return resource
+        channel = resource["channel"]
+        endpoint = channel["endpoint"].replace(f":{HOOK_PORT}/", f":{self.hooks.port}/")
+        return {**resource, "channel": {**channel, "endpoint": endpoint}}
 
     def _await_ready(self) -> None:
         with Progress("app: starting") as progress:

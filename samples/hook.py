@@ -6,12 +6,14 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from stack import StackError
+
 HOOK_PORT = 18590
 """Port of the endpoints in ``samples/members/subscriptions.json``."""
 
 
 class HookReceiver:
-    """Listens until closed."""
+    """Listens until closed. Raises ``StackError`` where the port is taken; 0 takes a free one."""
 
     def __init__(self, port: int = HOOK_PORT) -> None:
         received: list[str] = []
@@ -29,7 +31,13 @@ class HookReceiver:
 
         self.received = received
         """Idempotency keys in order of arrival."""
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        try:
+            self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        except OSError:
+            raise StackError(
+                f"Port {port} of the endpoint for notifications is taken by another program: "
+                "stop that, or choose another port with --hook-port."
+            ) from None
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
 

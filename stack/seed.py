@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,20 @@ from stack.options import StackError
 Resource = dict[str, Any]
 
 
-def seed(fhir_url: str, folder: Path, timeout: float = 120.0) -> int:
-    """PUT every resource of every ``*.json`` below ``folder`` in one transaction; returns how many.
+def _as_it_is(resource: Resource) -> Resource:
+    return resource
+
+
+def seed(
+    fhir_url: str, folder: Path, timeout: float = 120.0, change: Callable[[Resource], Resource] = _as_it_is
+) -> int:
+    """PUT every resource of every ``*.json`` below ``folder``, as ``change`` gives it back, in one transaction; returns
+    how many.
 
     A file holds one resource, or a Bundle whose entries are taken instead. Each resource needs an ``id``. A PUT that
     changes nothing makes no version, so that the second run is free. Raises ``StackError``.
     """
-    resources = [resource for path in sorted(folder.rglob("*.json")) for resource in _resources(path)]
+    resources = [change(resource) for path in sorted(folder.rglob("*.json")) for resource in _resources(path)]
     if not resources:
         raise StackError(f"{folder} holds no FHIR resources (*.json): nothing to load.")
     bundle = {"resourceType": "Bundle", "type": "transaction", "entry": [_entry(each) for each in resources]}

@@ -5,6 +5,7 @@ http://hl7.org/fhir/us/davinci-pas/OperationDefinition/Claim-submit (2.2.1)
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -64,7 +65,7 @@ async def _take_in(call: Call, request: PasRequest, case: str, organization: str
         call.to.fhir, case=case, step="submit", recorded=received_at, actor=call.who.id, role=Role.SUBMITTER, n=0
     )
     try:
-        return await _create(call, request, case, organization, work)
+        return await _create(call, request, case, organization, work, received_at)
     except Conflict:
         existing = read_case(await call.to.fhir.read(f"Task/{case_task_id(case)}"))
         if existing.content_hash != request.content_hash:
@@ -73,9 +74,10 @@ async def _take_in(call: Call, request: PasRequest, case: str, organization: str
         return existing
 
 
-async def _create(call: Call, request: PasRequest, case: str, organization: str, work: UnitOfWork) -> CaseRecord:
+async def _create(
+    call: Call, request: PasRequest, case: str, organization: str, work: UnitOfWork, received_at: datetime
+) -> CaseRecord:
     values = call.to.settings
-    received_at = call.to.now()
     on = request.service_start or received_at.astimezone(ZoneInfo(values.plan_zone)).date()
     insurer = f"Organization/{values.payer_organization}"
     payer = await match_member(work, request, on, insurer)

@@ -10,7 +10,7 @@ from datetime import date
 
 from domain import fhir
 from domain.case import CaseKey, Identifier
-from domain.codes import IDENTIFIER_TYPE, MEMBER_ID, PAS
+from domain.codes import IDENTIFIER_TYPE, MEMBER_ID
 from domain.facts import EvidenceFact, LineOfBusiness, ServiceFact, Urgency
 from domain.json import Json, Resource
 from domain.pas import claim as claims
@@ -33,8 +33,6 @@ class PasRequest:
     """Updates or cancels an earlier request."""
     service_start: date | None
     service_end: date | None
-    sender: str | None
-    """Interchange sender of the transmission identifiers (X12 ISA06)."""
 
     @property
     def bundle_identifier(self) -> Identifier:
@@ -119,7 +117,6 @@ def _request(submission: Submission) -> PasRequest:
     coverage = submission.resolve(fhir.reference(focal_insurance(claim)["coverage"]))
     identifier = claim["identifier"][0]
     start, end = claims.service_dates(claim)
-    transmission = next(iter(fhir.extensions(claim, PAS + "extension-TransmissionIdentifiers")), None)
     return PasRequest(
         submission=submission,
         claim=claim,
@@ -130,5 +127,4 @@ def _request(submission: Submission) -> PasRequest:
         is_update=claims.is_update(claim),
         service_start=start,
         service_end=end,
-        sender=fhir.extension_value(transmission, "interchangeSenderID"),
     )

@@ -56,7 +56,6 @@ FULL = record(
     appeal_until=RECEIVED + timedelta(days=65),
     superseded_by="appeal-1",
     ended=True,
-    parked="fhir",
 )
 
 
@@ -94,11 +93,11 @@ def test_a_case_is_found_by_its_numbers() -> None:
 def test_a_change_keeps_what_others_added() -> None:
     task = case_task(FULL) | {"note": [{"text": "x"}], "meta": {"versionId": "3"}}
     task = with_timeline(task, [("open-case", RECEIVED)])
-    after = changed_case(task, state=CaseState.APPROVED, parked=None)
+    after = changed_case(task, state=CaseState.APPROVED, patient=None)
     assert after["note"] == [{"text": "x"}]
     assert timeline(after) == [("open-case", RECEIVED)]
-    assert "statusReason" not in after
-    assert read_case(after) == FULL.model_copy(update={"state": CaseState.APPROVED, "parked": None, "version": "3"})
+    assert "for" not in after
+    assert read_case(after) == FULL.model_copy(update={"state": CaseState.APPROVED, "patient": None, "version": "3"})
 
 
 def test_a_timeline_replaces_an_earlier_one() -> None:

@@ -36,7 +36,6 @@ def test_a_request_is_read() -> None:
     assert request.birth_date == date(1956, 3, 14)
     assert request.urgency is Urgency.STANDARD
     assert request.service_start == request.service_end == date(2026, 12, 1)
-    assert request.sender == "lakeside-clinic"
     assert request.patient["id"] == "patient"
     assert request.insurer["id"] == "insurer"
     assert request.provider["id"] == "provider"
