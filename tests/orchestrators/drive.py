@@ -116,6 +116,7 @@ class Drive:
         for task in race.tasks:
             assert all(task is not earlier for earlier in self.raced), "a task that was yielded enters a later task_any"
         self.raced.extend(race.tasks)
+        assert len(self.raced) < 1000, "the case waits for what never comes"
         timer = next(task for task in race.tasks if isinstance(task, Timer))
         for event in (task for task in race.tasks if isinstance(task, Event)):
             for planned in self.events:

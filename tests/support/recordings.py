@@ -97,6 +97,24 @@ async def overdue_then_denied(app: World) -> str:
     return case
 
 
+async def overdue_then_appealed(app: World) -> str:
+    """The first instance: it ends as it stands."""
+    case = await _submitted(app, "denied-by-medical-director")
+    await app.advance(days=8)
+    name = (await app.response(case))["id"]
+    assert (await app.send("POST", f"/fhir/ClaimResponse/{name}/$appeal", who=SUBMITTER)).status == 202
+    await app.settle()
+    return case
+
+
+async def late_and_not_deemed(app: World) -> str:
+    """Commercial: overdue, and decided after that."""
+    case = await _submitted(app, "denied-by-medical-director", member="M1000002")
+    await app.advance(days=8)
+    assert (await app.decide(case, DENY, who=DIRECTOR)).status == 200
+    return case
+
+
 async def open_review(app: World) -> str:
     """Still waits: what is under way when a new version comes."""
     case = await _submitted(app, "denied-by-medical-director")
@@ -143,6 +161,8 @@ WAYS: dict[str, Way] = {one["case"]: sample(one) for one in SAMPLE_CASES} | {
         information_that_never_came,
         a_reviewers_question,
         overdue_then_denied,
+        overdue_then_appealed,
+        late_and_not_deemed,
         open_review,
         parked_then_resumed,
         away_for_a_moment,
