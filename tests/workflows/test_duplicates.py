@@ -44,7 +44,10 @@ async def test_after_the_decision_the_current_answer_is_given(app: World) -> Non
     again = await app.submit(BUNDLE)
     assert (again.status, again.response) == (200, first.response)
     await app.settle()
-    assert await _versions(app) == before
+    after = await _versions(app)
+    (audit,) = after.keys() - before.keys()
+    assert (await app.fhir.read(audit))["action"] == "R", "that the answer was read"
+    assert {name: after[name] for name in before} == before
 
 
 async def test_noise_is_no_other_content(app: World) -> None:

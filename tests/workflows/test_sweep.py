@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from domain.cases import CaseState
 from host.model import Status
 from host.options import Compat
+from host.store.sqlite import SqliteStore
 from orchestrators.steps import BACKOFF
 from tests.support.crashes import crash_before
 from tests.support.samples import attachment, request
@@ -95,21 +97,25 @@ async def test_an_appeal_that_was_stored_and_not_started(app: World) -> None:
     assert (await app.submit(REVIEWED)).actions == ["A1"]
 
 
-async def test_an_appeal_that_took_a_case_over_and_did_not_tell_it(app: World) -> None:
-    await app.submit(REVIEWED)
-    case = case_of(REVIEWED)
-    await app.advance(days=8)
-    name = (await app.response(case))["id"]
-    with crash_before("withdraw"):
-        assert (await app.send("POST", f"/fhir/ClaimResponse/{name}/$appeal", who=SUBMITTER)).status == 202
-    assert (await app.status(case)).status is Status.RUNNING
-    await _swept(app)
-    assert (await app.status(case)).status is Status.COMPLETED
-    record = await app.record(case)
-    assert (record.state, record.status) == (CaseState.DEEMED, "completed")
-    ended = (await app.status(case)).updated
-    await _swept(app)
-    assert (await app.status(case)).updated == ended
+async def test_an_appeal_that_took_a_case_over_and_did_not_tell_it(compat: Compat, tmp_path: Path) -> None:
+    case, path = case_of(REVIEWED), tmp_path / "hub.sqlite"
+    async with world(compat=compat, store=SqliteStore(path)) as crashed:
+        await crashed.submit(REVIEWED)
+        await crashed.advance(days=8)
+        name = (await crashed.response(case))["id"]
+        with crash_before("withdraw"):
+            appealed = await crashed.send("POST", f"/fhir/ClaimResponse/{name}/$appeal", who=SUBMITTER)
+        assert appealed.status == 202
+        assert (await crashed.status(case)).status is Status.RUNNING
+    back = crashed.clock.now()
+    async with world(compat=compat, timers=True, store=SqliteStore(path), start=back, after=crashed) as app:
+        await _swept(app)
+        assert (await app.status(case)).status is Status.COMPLETED
+        record = await app.record(case)
+        assert (record.state, record.status) == (CaseState.DEEMED, "completed")
+        ended = (await app.status(case)).updated
+        await _swept(app)
+        assert (await app.status(case)).updated == ended
 
 
 async def test_a_decision_that_is_told_again_and_again_counts_once(app: World) -> None:
