@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
 from adapters.fhir.base import Entry
+from adapters.notifications.base import Hook
 from domain.cases import CaseState, timeline
+from domain.errors import Unavailable
 from host.model import Status
 from orchestrators.steps import BACKOFF, LATER, NOTICE_TRIES
 from tests.support.samples import request
@@ -120,12 +123,22 @@ async def test_a_decided_case_parks_once_for_a_dead_hook_and_then_gives_up(app: 
     assert await _events(app, case) < 200
 
 
-async def test_one_dead_endpoint_does_not_keep_the_others_from_being_told(app: World) -> None:
+async def test_one_dead_endpoint_does_not_keep_the_others_from_being_told(
+    app: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (subscription,) = await app.all("Subscription")
-    channel = {**subscription["channel"], "endpoint": "https://elsewhere.example.org/hook"}
-    dead = {**subscription, "id": "a-dead-one", "channel": channel}
-    await app.fhir.transaction([Entry("PUT", "Subscription/a-dead-one", dead)])
+    channel = {**subscription["channel"], "endpoint": "http://127.0.0.1:18591/hooks/second"}
+    second = {**subscription, "id": "second", "channel": channel}
+    await app.fhir.transaction([Entry("PUT", "Subscription/second", second)])
+    deliver = app.notifier.deliver
+
+    async def first_is_dead(hook: Hook, body: dict[str, Any], notification_id: str) -> None:
+        if hook.endpoint != channel["endpoint"]:
+            raise Unavailable("hook")
+        await deliver(hook, body, notification_id)
+
+    monkeypatch.setattr(app.notifier, "deliver", first_is_dead)
     await app.submit(AT_ONCE)
     await app.settle()
-    assert len(app.notifier.delivered) == 1
-    assert await _outcomes(app) == [("decided", "not-done", "hook-host")]
+    assert [each.endpoint for each in app.notifier.delivered] == [channel["endpoint"]]
+    assert await _outcomes(app) == [], "and the first one is tried again"
