@@ -59,6 +59,7 @@ async def test_noise_is_no_other_content(app: World) -> None:
 
 async def test_other_content_under_the_same_identifiers_is_a_conflict(app: World) -> None:
     await app.submit(BUNDLE)
+    await app.settle()
     before = await _versions(app)
     changed = request("approved-at-once")
     resource(changed, "Claim")["item"][0]["quantity"]["value"] = 2
@@ -78,6 +79,7 @@ async def test_another_submitter_with_the_same_identifiers_has_another_case(app:
 
 async def test_a_completed_instance_that_is_started_again_writes_nothing(app: World, compat: Compat) -> None:
     await app.submit(BUNDLE)
+    await app.settle()
     first = await app.status(CASE)
     before = await _versions(app)
     await app.advance(hours=1)
