@@ -29,7 +29,7 @@ class Settings(BaseSettings):
     """Base of the rules service."""
     public_url: AnyHttpUrl = AnyHttpUrl("http://127.0.0.1:7071")
     """Base of this app as its clients see it."""
-    timeout_seconds: float = Field(default=20.0, gt=0, le=120)
+    timeout_seconds: float = Field(default=10.0, gt=0, le=120)
     """How long one call to the FHIR server or to the rules service may take."""
     hook_hosts: str = ""
     """Comma-separated hosts (``host`` or ``host:port``) that notifications may be sent to; none by default."""

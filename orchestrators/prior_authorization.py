@@ -6,8 +6,8 @@
         → record-decision → notify-provider → close-case
 
 Escalations, the expiry and its notice happen on the way (``orchestrators/clock.py``). An appeal that is filed before a
-decision was made ends the case as it stands. An adverse outcome never comes
-from rules: they approve, ask or route to a person (42 CFR 438.210(b)(3); PAS 2.2.1, claimResponseReviewer).
+decision was made ends the case as it stands. An adverse outcome never comes from rules: they approve, ask or route to a
+person (42 CFR 438.210(b)(3); PAS 2.2.1, claimResponseReviewer).
 """
 
 from __future__ import annotations

@@ -14,11 +14,15 @@ from domain.principal import Role
 from triggers.door import Call
 
 
-async def answer_bundle(call: Call, record: CaseRecord) -> Resource:
-    """The PAS response Bundle of a case as it stands now. The read is audited."""
+async def answer_bundle(call: Call, record: CaseRecord, *, audit: bool = True) -> Resource:
+    """The PAS response Bundle of a case as it stands now.
+
+    The read is audited, unless it is the answer to the request that opened the case: what that wrote is audited, and
+    nothing else is read.
+    """
     work = unit(
         call.to.fhir, case=record.id, step="answer", recorded=call.to.now(), actor=call.who.id, role=Role.SUBMITTER,
-        audit_reads=True,
+        audit_reads=audit,
     )  # fmt: skip
     async with work:
         response, submitted = await work.read_many([record.response, record.bundle])

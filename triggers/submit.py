@@ -45,10 +45,10 @@ async def submit(call: Call) -> func.HttpResponse:
         error = ResponseError(code=UPDATES_UNSUPPORTED, follow_up=FollowUp.DO_NOT_RESUBMIT)
         return fhir(refusal(call, request, error))
     case = request.key(organization).instance_id(WORKFLOW)
-    record = await _take_in(call, request, case, organization)
+    record, created = await _take_in(call, request, case, organization)
     await call.instances.start(WORKFLOW, case, record.reference)
     await call.instances.until_answerable(case, values.answer_seconds)
-    return fhir(await answer_bundle(call, record), headers={"X-Case-Id": case})
+    return fhir(await answer_bundle(call, record, audit=not created), headers={"X-Case-Id": case})
 
 
 def submitter(call: Call) -> str:
@@ -58,20 +58,20 @@ def submitter(call: Call) -> str:
     return call.who.organization
 
 
-async def _take_in(call: Call, request: PasRequest, case: str, organization: str) -> CaseRecord:
-    """Create everything, or find that it exists. One transaction decides which of two equal submits wins."""
+async def _take_in(call: Call, request: PasRequest, case: str, organization: str) -> tuple[CaseRecord, bool]:
+    """Create everything, or find that it exists; says which. A transaction decides which of two equal submits wins."""
     received_at = call.to.now()
     work = unit(
         call.to.fhir, case=case, step="submit", recorded=received_at, actor=call.who.id, role=Role.SUBMITTER, n=0
     )
     try:
-        return await _create(call, request, case, organization, work, received_at)
+        return await _create(call, request, case, organization, work, received_at), True
     except Conflict:
         existing = read_case(await call.to.fhir.read(f"Task/{case_task_id(case)}"))
         if existing.content_hash != request.content_hash:
             text = "a request of these identifiers was submitted with other content; give a new one new identifiers"
             raise Conflict("duplicate", text) from None
-        return existing
+        return existing, False
 
 
 async def _create(

@@ -74,8 +74,9 @@ def _cold(folder: Path) -> float:
         "MAVEN_OPTS": f"-Dmaven.repo.local={folder / 'm2'}",
         "PIP_NO_CACHE_DIR": "1",
     }
+    ports = f"ARGS=--port {free_port()} --fhir-port {free_port()} --rules-port {free_port()}"
     begin = time.monotonic()
-    subprocess.run(["make", "run", "ONCE=1"], cwd=clone, check=True, env=environment)
+    subprocess.run(["make", "run", "ONCE=1", ports], cwd=clone, check=True, env=environment)
     return time.monotonic() - begin
 
 
