@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, Final
 
 from domain.json import Json, Resource
 
@@ -13,6 +14,9 @@ Resolve = Callable[[str], Resource | None]
 
 Rename = Callable[[str], Resource]
 """What stands in a Reference instead of a literal reference."""
+
+_RESERVED: Final = re.compile(r"[\\,|$]")
+_ESCAPED: Final = r"\\\g<0>"
 
 
 def concept(system: str, code: str) -> Resource:
@@ -64,6 +68,12 @@ def identifier(resource: Json, system: str) -> str | None:
     """Value of the first ``identifier`` of ``system``."""
     found = resource.get("identifier", []) if isinstance(resource, dict) else []
     return next((i.get("value") for i in found if isinstance(i, dict) and i.get("system") == system), None)
+
+
+def token(system: str, value: str) -> str:
+    """``system|value`` as a search takes it. What has a meaning in a search is escaped:
+    https://hl7.org/fhir/R4/search.html#escaping"""
+    return f"{system}|{_RESERVED.sub(_ESCAPED, value)}"
 
 
 def instant(at: datetime) -> str:

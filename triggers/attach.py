@@ -65,7 +65,9 @@ def _without_resources(element: Json) -> Json:
 
 async def _asked(call: Call, number: str) -> tuple[Resource, CaseRecord, Resource]:
     """The case of the tracking number that waits for information, or its appeal, with the open request."""
-    page = await call.to.fhir.search("Task", {"identifier": f"{TRACKING_NUMBER}|{number}", "code": RECORD_CODES})
+    page = await call.to.fhir.search(
+        "Task", {"identifier": elements.token(TRACKING_NUMBER, number), "code": RECORD_CODES}
+    )
     own = [(task, read_case(task)) for task in page.matches]
     own = [(task, record) for task, record in own if record.submitter == submitter(call)]
     if not own:

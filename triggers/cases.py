@@ -139,7 +139,7 @@ async def _find(call: Call, work: UnitOfWork, asked: Listing, query: dict[str, s
     if "state" in chosen:
         wanted["business-status"] = ",".join(f"{CASE_STATE}|{state}" for state in chosen["state"].split(","))
     if "tracking" in chosen:
-        wanted["identifier"] = f"{TRACKING_NUMBER}|{chosen['tracking']}"
+        wanted["identifier"] = fhir.token(TRACKING_NUMBER, chosen["tracking"])
     if "remaining" in chosen:
         wanted["due"] = f"le{_latest(call, chosen['remaining'])}"
     organization = _organization(call, chosen.get("provider"))

@@ -10,6 +10,7 @@ import azure.functions as func
 
 from adapters.fhir.members import matched_patient
 from adapters.fhir.unit import UnitOfWork, unit
+from domain import fhir as elements
 from domain.cases import CaseRecord, read_case
 from domain.codes import TASK_CODE, TRACKING_NUMBER, TaskCode
 from domain.pas.bundle import Limits
@@ -49,7 +50,9 @@ async def _candidates(work: UnitOfWork, inquiry: Inquiry) -> list[CaseRecord]:
     code = f"{TASK_CODE}|{TaskCode.PRIOR_AUTHORIZATION}"
     patient = await matched_patient(work, inquiry.member_id)
     queries = [{"patient": patient, "code": code}] if patient else []
-    queries += [{"identifier": f"{TRACKING_NUMBER}|{number}", "code": code} for number in sorted(inquiry.numbers)]
+    queries += [
+        {"identifier": elements.token(TRACKING_NUMBER, number), "code": code} for number in sorted(inquiry.numbers)
+    ]
     tasks = {task["id"]: task for query in queries for task in await work.search("Task", query)}
     return [read_case(task) for task in tasks.values()]
 

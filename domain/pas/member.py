@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from datetime import date
-from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
@@ -13,9 +11,6 @@ from domain import fhir
 from domain.codes import LINE_OF_BUSINESS, MEMBER_ID
 from domain.facts import CoverageFact, LineOfBusiness, MemberMatch
 from domain.json import Resource
-
-_RESERVED: Final = re.compile(r"[\\,|$]")
-_ESCAPED: Final = r"\\\g<0>"
 
 
 class PayerMatch(BaseModel):
@@ -94,11 +89,8 @@ def coverage_fact(coverage: Resource) -> CoverageFact:
 
 
 def member_token(member_id: str = "") -> str:
-    """``identifier`` token to search the payer's Coverage by; without an id, every one of the payer's Coverages.
-
-    What has a meaning in a search is escaped: https://hl7.org/fhir/R4/search.html#escaping
-    """
-    return f"{MEMBER_ID}|{_RESERVED.sub(_ESCAPED, member_id)}"
+    """``identifier`` token to search the payer's Coverage by; without an id, every one of the payer's Coverages."""
+    return fhir.token(MEMBER_ID, member_id)
 
 
 def member_numbers(coverage: Resource) -> frozenset[str]:
