@@ -170,7 +170,7 @@ def test_a_nurse_asks_for_what_no_criterion_found(site: Site, reviewer: Reviewer
     assert reviewer.text("[role=status]").startswith("Your question is recorded.")
     answer = site.answer(case, "information-requested")
     assert answer["actions"] == {"1": "A4"}
-    assert sorted(answer["asked"]["1"]) == ["11506-3", "cane-or-walker-sufficient"]
+    assert sorted(answer["asked"]["1"]) == ["11506-3", "34117-2"]
 
 
 def test_the_first_tab_skips_to_the_content(reviewer: Reviewer) -> None:
