@@ -7,6 +7,7 @@ on.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import signal
 import sys
@@ -43,6 +44,8 @@ def main() -> int:
     options = stack.Options(data=given.data, fhir_port=given.fhir_port, rules_port=given.rules_port)
     if given.verb != "run":
         return _operate(Engine(data=given.data, port=given.port, options=options), given.verb, given.case or "")
+    for stop in (signal.SIGINT, signal.SIGTERM):  # said explicitly: a shell starts background jobs with SIGINT ignored
+        signal.signal(stop, signal.default_int_handler)
     begin = time.monotonic()
     try:
         engine = Engine(data=given.data, port=given.port, options=options, hook_port=given.hook_port)
@@ -101,8 +104,8 @@ def _keep_running(engine: Engine, client: Client) -> None:
     print(f"API             {engine.url}/cases  {engine.url}/tasks  {engine.url}/fhir/Claim/$submit")
     print(f"FHIR server     {servers.fhir_url}\nRules service   {servers.rules_url}/v1/rulesets")
     print(f"Logs            {engine.log.parent}\nCtrl-C stops everything; make clean forgets the data.")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    threading.Event().wait()
+    with contextlib.suppress(KeyboardInterrupt):
+        threading.Event().wait()
 
 
 def _leave_one_open(client: Client) -> None:

@@ -74,7 +74,8 @@ def alive(running: Running) -> bool:
         os.kill(running.pid, 0)
     except (ProcessLookupError, PermissionError):
         return False
-    return _born(running.pid) == running.born
+    # A process that ended and whose parent has not looked yet still has its id.
+    return _stat(running.pid)[:1] != ["Z"] and _born(running.pid) == running.born
 
 
 def terminate(running: Running) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -82,3 +83,11 @@ def test_memory_and_cpu_are_measured() -> None:
 def test_a_process_that_is_gone_has_no_measures() -> None:
     assert processes.resident_bytes(2**22 - 3) is None
     assert processes.cpu_seconds(2**22 - 3) is None
+
+
+def test_a_process_that_nobody_waited_for_is_dead() -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    running = Running(ended.pid, 1, processes._born(ended.pid))
+    os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
+    assert not processes.alive(running)
+    ended.wait()
