@@ -74,8 +74,7 @@ def alive(running: Running) -> bool:
         os.kill(running.pid, 0)
     except (ProcessLookupError, PermissionError):
         return False
-    # A process that ended and whose parent has not looked yet still has its id.
-    return _stat(running.pid)[:1] != ["Z"] and _born(running.pid) == running.born
+    return not _dead(running.pid) and _born(running.pid) == running.born
 
 
 def terminate(running: Running) -> None:
@@ -110,6 +109,19 @@ def _signal(running: Running, number: signal.Signals) -> None:
         os.kill(running.pid, number)
     except ProcessLookupError:
         return
+
+
+def _dead(pid: int) -> bool:
+    """Whether the process ended and only its parent has not looked yet.
+
+    The first thread of a killed process is a zombie while the others still hold its files and its port.
+    """
+    if _stat(pid)[:1] != ["Z"]:
+        return False
+    try:
+        return len(os.listdir(f"/proc/{pid}/task")) <= 1
+    except OSError:
+        return True
 
 
 def _born(pid: int) -> str | None:

@@ -19,7 +19,7 @@ from stack import processes
 from stack.options import ROOT
 from tests.benchmarks import latency, waiting
 from tests.benchmarks.report import write
-from tests.conftest import free_port
+from tests.ports import free_port
 
 
 def main() -> None:

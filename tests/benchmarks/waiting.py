@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 
 from stack import processes
-from tests.conftest import free_port
+from tests.ports import free_port
 
 APP = Path(__file__).parent / "waiting_app"
 OPEN = 1000

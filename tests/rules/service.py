@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ import pytest
 from stack.build import built
 from stack.java import find_jdk
 from stack.options import StackError
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 RULESETS = ROOT / "rules" / "rulesets"
@@ -55,7 +55,7 @@ def running(rulesets: Path, log: Path, *properties: str, ready: bool = True, wai
         jar, java = built("rules", "rules service", ROOT / "rules" / "service"), find_jdk().java
     except StackError as error:
         pytest.skip(f"the rules service cannot be built: {error}")
-    port = _free_port()
+    port = free_port()
     options = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmx384m"]
     settings = [f"-D{each}" for each in (f"port={port}", f"directory={rulesets}", *properties)]
     with log.open("wb") as out:
@@ -103,10 +103,3 @@ def _wait(service: Service, process: subprocess.Popen[bytes], ready: bool) -> No
             return
         time.sleep(0.1)
     raise AssertionError(f"the rules service did not become ready: {service.log.read_text()}")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
