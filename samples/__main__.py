@@ -23,7 +23,7 @@ from samples.client import Client
 from samples.engine import APP_PORT, Engine
 from samples.hook import HOOK_PORT
 from samples.table import table
-from stack.options import FHIR_PORT, ROOT, RULES_PORT
+from stack.options import FHIR_PORT, KAFKA_PORT, REGISTRY_PORT, ROOT, RULES_PORT
 
 OPEN = "pended-then-approved"
 """The sample that is submitted once more and left for the person at the keyboard."""
@@ -39,9 +39,17 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=APP_PORT)
     parser.add_argument("--fhir-port", type=int, default=FHIR_PORT)
     parser.add_argument("--rules-port", type=int, default=RULES_PORT)
+    parser.add_argument("--kafka-port", type=int, default=KAFKA_PORT)
+    parser.add_argument("--registry-port", type=int, default=REGISTRY_PORT)
     parser.add_argument("--hook-port", type=int, default=HOOK_PORT, help="where the submitters' endpoint listens")
     given = parser.parse_args()
-    options = stack.Options(data=given.data, fhir_port=given.fhir_port, rules_port=given.rules_port)
+    options = stack.Options(
+        data=given.data,
+        fhir_port=given.fhir_port,
+        rules_port=given.rules_port,
+        kafka_port=given.kafka_port,
+        registry_port=given.registry_port,
+    )
     if given.verb != "run":
         return _operate(Engine(data=given.data, port=given.port, options=options), given.verb, given.case or "")
     for stop in (signal.SIGINT, signal.SIGTERM):  # said explicitly: a shell starts background jobs with SIGINT ignored

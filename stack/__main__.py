@@ -10,9 +10,9 @@ from typing import Final
 
 from stack import lifecycle
 from stack.build import built
-from stack.options import DATA, FHIR_PORT, RULES_PORT, Options, StackError
+from stack.options import DATA, FHIR_PORT, KAFKA_PORT, NAMES, REGISTRY_PORT, RULES_PORT, Options, StackError
 from stack.seed import seed
-from stack.servers import NAMES, servers
+from stack.servers import servers
 
 _LINES: Final = 20
 
@@ -74,15 +74,18 @@ _VERBS: Final[dict[str, Callable[[Options, argparse.Namespace], None]]] = {
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m stack", description="The local servers: rules service and FHIR server."
+        prog="python -m stack",
+        description="The local servers: rules service, FHIR server, Kafka broker and schema registry.",
     )
     verbs = parser.add_subparsers(dest="verb", required=True)
     for name, verb in _VERBS.items():
         sub = verbs.add_parser(name, help=verb.__doc__)
-        sub.add_argument("--data", type=Path, default=DATA, help="folder of databases, pids and logs (.data)")
+        sub.add_argument("--data", type=Path, default=DATA, help="folder of databases, topics, pids and logs (.data)")
         sub.add_argument("--only", default=",".join(NAMES), help="which servers, separated by commas")
         sub.add_argument("--fhir-port", type=int, default=FHIR_PORT)
         sub.add_argument("--rules-port", type=int, default=RULES_PORT)
+        sub.add_argument("--kafka-port", type=int, default=KAFKA_PORT)
+        sub.add_argument("--registry-port", type=int, default=REGISTRY_PORT)
         if name == "seed":
             sub.add_argument("folder", type=Path)
     return parser
@@ -92,7 +95,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb. Returns the exit code: 1 with one sentence on stderr when it cannot be done."""
     parsed = _parser().parse_args(arguments)
     only = tuple(name for name in parsed.only.split(",") if name)
-    options = Options(data=parsed.data, only=only, fhir_port=parsed.fhir_port, rules_port=parsed.rules_port)
+    options = Options(
+        data=parsed.data,
+        only=only,
+        fhir_port=parsed.fhir_port,
+        rules_port=parsed.rules_port,
+        kafka_port=parsed.kafka_port,
+        registry_port=parsed.registry_port,
+    )
     try:
         _VERBS[parsed.verb](options, parsed)
     except StackError as error:

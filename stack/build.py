@@ -73,8 +73,8 @@ def _keep(module: Path, folder: Path, jar: Path) -> None:
     """Copy the jar and hard-link the libraries; the jar comes last, so that a folder with a jar is complete."""
     target = module / "target"
     (folder / "lib").mkdir(parents=True, exist_ok=True)
-    for library in (target / "lib").glob("*.jar"):
-        _link(library, folder / "lib" / library.name)
+    for library in (path for path in (target / "lib").rglob("*") if path.is_file()):
+        _link(library, folder / library.relative_to(target))
     newest = max(target.glob("*.jar"), key=lambda path: path.stat().st_mtime)
     part = jar.with_suffix(".part")
     shutil.copy2(newest, part)
@@ -82,6 +82,7 @@ def _keep(module: Path, folder: Path, jar: Path) -> None:
 
 
 def _link(source: Path, destination: Path) -> None:
+    destination.parent.mkdir(parents=True, exist_ok=True)
     destination.unlink(missing_ok=True)
     try:
         os.link(source, destination)

@@ -8,13 +8,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-import httpx
-
 from stack import processes
 from stack.build import built
 from stack.options import Options, StackError
 from stack.processes import Running
 from stack.progress import Progress
+from stack.readiness import Watch
 from stack.servers import Server, servers
 
 _TICK: Final = 0.2
@@ -54,6 +53,16 @@ class Servers:
     def rules_url(self) -> str:
         """Base of the rules service."""
         return self._url("rules")
+
+    @property
+    def kafka_brokers(self) -> str:
+        """``host:port`` of the broker: what clients call ``bootstrap.servers``."""
+        return self._url("kafka")
+
+    @property
+    def registry_url(self) -> str:
+        """Base of the schema registry's Confluent API: what clients call ``url``."""
+        return self._url("registry")
 
     def states(self) -> list[State]:
         """Pids, memory and CPU seconds, now."""
@@ -105,7 +114,7 @@ def _state(server: Server) -> State:
         server.url,
         str(server.log),
         pid,
-        ready=_is_ready(server),
+        ready=server.ready(),
         rss_bytes=processes.resident_bytes(pid),
         cpu_seconds=processes.cpu_seconds(pid),
     )
@@ -135,16 +144,21 @@ def _check_port(server: Server) -> None:
 
 
 def _await_ready(those: list[tuple[Server, Running]], seconds: float) -> None:
-    waiting = [(server, running) for server, running in those if not _is_ready(server)]
+    waiting = [(server, running) for server, running in those if not server.ready()]
     if not waiting:
         return
-    with Progress(_starting(server for server, _ in waiting)) as progress:
-        while waiting:
-            time.sleep(_TICK)
-            progress.tick()
-            for server, running in waiting:
-                _check_alive(server, running, progress.seconds, seconds)
-            waiting = [(server, running) for server, running in waiting if not _is_ready(server)]
+    watches = {server.name: Watch(server.ready) for server, _ in waiting}
+    try:
+        with Progress(_starting(server for server, _ in waiting)) as progress:
+            while waiting:
+                time.sleep(_TICK)
+                progress.tick()
+                for server, running in waiting:
+                    _check_alive(server, running, progress.seconds, seconds)
+                waiting = [(server, running) for server, running in waiting if not watches[server.name].ready]
+    finally:
+        for watch in watches.values():
+            watch.stop()
 
 
 def _starting(those: Iterable[Server]) -> str:
@@ -156,13 +170,6 @@ def _check_alive(server: Server, running: Running, elapsed: float, limit: float)
         raise StackError(f"The {server.title} stopped while it was starting: see {server.log}.")
     if elapsed > limit:
         raise StackError(f"The {server.title} was not ready after {limit:.0f} s: see {server.log}.")
-
-
-def _is_ready(server: Server) -> bool:
-    try:
-        return httpx.get(server.ready_url, timeout=2.0, trust_env=False).status_code == 200
-    except httpx.TransportError:
-        return False
 
 
 def _stop(those: list[tuple[Server, Running]], options: Options) -> None:

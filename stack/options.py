@@ -12,6 +12,9 @@ CACHE: Final = ROOT / ".cache" / "stack"
 DATA: Final = ROOT / ".data"
 FHIR_PORT: Final = 18480
 RULES_PORT: Final = 18080
+KAFKA_PORT: Final = 19092
+REGISTRY_PORT: Final = 19081
+NAMES: Final = ("rules", "fhir", "kafka", "registry")
 
 
 class StackError(Exception):
@@ -23,11 +26,13 @@ class Options:
     """Settings of one stack. Two stacks may run beside each other with another ``data`` and other ports."""
 
     data: Path = DATA
-    """Databases, process ids and logs."""
-    only: tuple[str, ...] = ("rules", "fhir")
-    """Which servers: ``rules``, ``fhir``."""
+    """Databases, topics, process ids and logs."""
+    only: tuple[str, ...] = NAMES
+    """Which servers: ``rules``, ``fhir``, ``kafka``, ``registry``."""
     fhir_port: int = FHIR_PORT
     rules_port: int = RULES_PORT
+    kafka_port: int = KAFKA_PORT
+    registry_port: int = REGISTRY_PORT
     rulesets: Path = ROOT / "rules" / "rulesets"
     """The folder of rulesets that the rules service loads and watches."""
     ready_seconds: float = 240.0

@@ -32,15 +32,19 @@ class Running:
 def spawn(
     command: Sequence[str], port: int, pid_file: Path, log: Path, environment: Mapping[str, str] | None = None
 ) -> Running:
-    """Start ``command`` in a session of its own, so that Ctrl-C does not reach it, and write its pid file."""
+    """Start ``command`` in a session of its own, so that Ctrl-C does not reach it, and write its pid file.
+
+    What it writes, its log included, only the owner may read.
+    """
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as out:
+    with open(log, "ab", opener=_owner_only) as out:
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            umask=0o077,
             env={**os.environ, **(environment or {})},
         )
     _children[process.pid] = process
@@ -102,6 +106,10 @@ def cpu_seconds(pid: int) -> float | None:
     """User and system time, or ``None`` where there is no ``/proc``."""
     fields = _stat(pid)
     return (int(fields[11]) + int(fields[12])) / _HERTZ if fields else None
+
+
+def _owner_only(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _signal(running: Running, number: signal.Signals) -> None:

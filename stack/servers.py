@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
-from stack import processes
+from stack import processes, readiness
 from stack.build import built
 from stack.java import ENVIRONMENT, find_jdk, jvm_options
-from stack.options import ROOT, Options, StackError
+from stack.options import NAMES, ROOT, Options, StackError
 from stack.processes import Running
+from stack.readiness import Ready
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,21 +22,14 @@ class Server:
     module: Path
     port: int
     port_setting: str
+    url: str
+    """What clients are given: a base URL, or ``host:port`` for Kafka."""
+    ready: Ready
+    """Whether it takes requests; answers within a few seconds."""
     arguments: tuple[str, ...]
-    """System properties beside ``port``."""
+    """Its system properties."""
     data: Path
-    path: str = ""
-    """What follows host and port in the base URL."""
-
-    @property
-    def url(self) -> str:
-        """The base URL that clients use."""
-        return f"http://127.0.0.1:{self.port}{self.path}"
-
-    @property
-    def ready_url(self) -> str:
-        """Answers 200 when the server takes requests."""
-        return f"http://127.0.0.1:{self.port}/health/ready"
+    """The folder that all servers share."""
 
     @property
     def pid_file(self) -> Path:
@@ -53,12 +46,9 @@ class Server:
         jar = built(self.name, self.title, self.module)
         jdk = find_jdk()
         options = jvm_options(self.name, jdk, jar.with_suffix(".jsa"))
-        properties = [f"-D{each}" for each in (f"port={self.port}", *self.arguments)]
+        properties = [f"-D{each}" for each in self.arguments]
         command = [str(jdk.java), *options, *properties, "-jar", str(jar)]
         return processes.spawn(command, self.port, self.pid_file, self.log, ENVIRONMENT)
-
-
-NAMES: Final = ("rules", "fhir")
 
 
 def servers(options: Options) -> list[Server]:
@@ -66,24 +56,78 @@ def servers(options: Options) -> list[Server]:
     unknown = sorted(set(options.only) - set(NAMES))
     if unknown:
         raise StackError(f"There is no server {', '.join(unknown)}: the servers are {', '.join(NAMES)}.")
-    data = options.data.resolve()
-    rules = Server(
+    made = (_rules(options), _fhir(options), _kafka(options), _registry(options))
+    return [server for server in made if server.name in options.only]
+
+
+def _rules(options: Options) -> Server:
+    base = f"http://127.0.0.1:{options.rules_port}"
+    return Server(
         name="rules",
         title="rules service",
         module=ROOT / "rules" / "service",
         port=options.rules_port,
         port_setting="--rules-port",
-        arguments=(f"directory={options.rulesets.resolve()}",),
-        data=data,
+        url=base,
+        ready=readiness.http(f"{base}/health/ready"),
+        arguments=(f"port={options.rules_port}", f"directory={options.rulesets.resolve()}"),
+        data=options.data.resolve(),
     )
-    fhir = Server(
+
+
+def _fhir(options: Options) -> Server:
+    base = f"http://127.0.0.1:{options.fhir_port}"
+    data = options.data.resolve()
+    return Server(
         name="fhir",
         title="FHIR server",
         module=ROOT / "stack" / "fhir",
         port=options.fhir_port,
         port_setting="--fhir-port",
-        arguments=(f"data={data / 'fhir'}",),
+        url=f"{base}/fhir",
+        ready=readiness.http(f"{base}/health/ready"),
+        arguments=(f"port={options.fhir_port}", f"data={data / 'fhir'}"),
         data=data,
-        path="/fhir",
     )
-    return [server for server in (rules, fhir) if server.name in options.only]
+
+
+def _kafka(options: Options) -> Server:
+    brokers = f"127.0.0.1:{options.kafka_port}"
+    data = options.data.resolve()
+    return Server(
+        name="kafka",
+        title="Kafka broker",
+        module=ROOT / "stack" / "kafka",
+        port=options.kafka_port,
+        port_setting="--kafka-port",
+        url=brokers,
+        ready=readiness.kafka(brokers),
+        arguments=(f"port={options.kafka_port}", f"data={data / 'kafka'}"),
+        data=data,
+    )
+
+
+def _registry(options: Options) -> Server:
+    url = f"http://127.0.0.1:{options.registry_port}/apis/ccompat/v7"
+    data = options.data.resolve()
+    return Server(
+        name="registry",
+        title="schema registry",
+        module=ROOT / "stack" / "registry",
+        port=options.registry_port,
+        port_setting="--registry-port",
+        url=url,
+        ready=readiness.http(f"{url}/subjects"),
+        arguments=(
+            "quarkus.http.host=127.0.0.1",
+            f"quarkus.http.port={options.registry_port}",
+            "quarkus.management.host=127.0.0.1",
+            "quarkus.management.port=0",  # any free one: nobody asks it
+            "quarkus.log.level=WARN",
+            "apicurio.storage.kind=sql",
+            "apicurio.storage.sql.kind=h2",
+            # H2 writes behind by half a second otherwise, and a kill would lose what was acknowledged.
+            f"apicurio.datasource.url=jdbc:h2:file:{data / 'registry' / 'schemas'};WRITE_DELAY=0",
+        ),
+        data=data,
+    )

@@ -17,12 +17,18 @@ from tests.ports import free_port
 def stack_options(tmp_path_factory: pytest.TempPathFactory) -> stack.Options:
     """A stack of the tests' own: free ports, data that goes with the session."""
     data = tmp_path_factory.mktemp("stack")
-    return stack.Options(data=data, fhir_port=free_port(), rules_port=free_port())
+    return stack.Options(
+        data=data,
+        fhir_port=free_port(),
+        rules_port=free_port(),
+        kafka_port=free_port(),
+        registry_port=free_port(),
+    )
 
 
 @pytest.fixture(scope="session")
 def servers(stack_options: stack.Options) -> Iterator[stack.Servers]:
-    """The real FHIR server and rules service. Skips where no JDK or Maven is found."""
+    """The real rules service, FHIR server, broker and schema registry. Skips where no JDK or Maven is found."""
     try:
         running = stack.up(stack_options)
     except stack.StackError as error:

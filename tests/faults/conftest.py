@@ -22,12 +22,18 @@ Build = Callable[..., Plant]
 @pytest.fixture(scope="session")
 def stack_options(tmp_path_factory: pytest.TempPathFactory) -> stack.Options:
     """Servers of these tests alone: they are stopped in mid-flow, and no other app may sweep their cases."""
-    return stack.Options(data=tmp_path_factory.mktemp("faults"), fhir_port=free_port(), rules_port=free_port())
+    return stack.Options(
+        data=tmp_path_factory.mktemp("faults"),
+        only=("rules", "fhir", "kafka"),
+        fhir_port=free_port(),
+        rules_port=free_port(),
+        kafka_port=free_port(),
+    )
 
 
 @pytest.fixture(scope="session")
 def servers(stack_options: stack.Options) -> Iterator[stack.Servers]:
-    """The real FHIR server and rules service. Skips where no JDK or Maven is found."""
+    """The real rules service, FHIR server and broker. Skips where no JDK or Maven is found."""
     try:
         running = stack.up(stack_options)
     except stack.StackError as error:
