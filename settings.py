@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Final
+from typing import Final, Literal
 from zoneinfo import available_timezones
 
 from pydantic import AnyHttpUrl, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from domain.events.source import Source
 from domain.facts import LineOfBusiness
 
 PREFIX: Final = "WORKFLOW_"
@@ -53,6 +54,26 @@ class Settings(BaseSettings):
     """Where a browser that is not signed in is sent: ``/.auth/login/aad`` on Azure."""
     page_key: SecretStr | None = None
     """Signs the page tokens of lists. Needed where several processes answer for each other; else each makes its own."""
+    kafka_brokers: str = Field(default="127.0.0.1:19092", min_length=1)
+    """Comma-separated ``host:port`` of the Kafka brokers, or of Event Hubs' Kafka endpoint (port 9093)."""
+    kafka_protocol: Literal["Plaintext", "Ssl", "SaslPlaintext", "SaslSsl"] = "Plaintext"
+    """How brokers are reached; ``SaslSsl`` for Confluent Cloud and Event Hubs."""
+    kafka_mechanism: Literal["Plain", "ScramSha256", "ScramSha512"] = "Plain"
+    """How the engine signs in, where the protocol is one with SASL."""
+    kafka_username: str = ""
+    """``$ConnectionString`` for Event Hubs."""
+    kafka_password: SecretStr = SecretStr("")
+    """The connection string for Event Hubs."""
+    kafka_group: str = Field(default="workflow-engine", min_length=1)
+    """Consumer group of the engine's triggers."""
+    event_transport: Literal["kafka", "event-hubs"] = "kafka"
+    """What the engine's own events are published with: the Kafka protocol, or Event Hubs' AMQP."""
+    event_hubs_connection: SecretStr | None = None
+    """Connection string of the Event Hubs namespace, for ``event-hubs``."""
+    event_sources: dict[str, Source] = Field(default_factory=dict)
+    """Who may say what happened: JSON, CloudEvents ``source`` -> ``{"roles": [...], "organizations": [...]}``."""
+    process_events: bool = True
+    """Whether every step is told on the topic ``process.steps`` (hints for projections)."""
     sweep_grace_seconds: float = Field(default=30.0, ge=0)
     """How old a stored request or decision must be before the sweep takes its durable half for lost."""
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from adapters.events.base import Log, Publisher
 from adapters.fhir.base import Fhir
 from adapters.notifications.base import Notifier
 from adapters.rules.base import Rules
@@ -26,6 +27,8 @@ class Connections:
     rules: Rules
     notifier: Notifier
     settings: Settings
+    events: Publisher
+    log: Log
     now: Callable[[], datetime] = utc_now
     """The time at which something comes in. Steps of a workflow take theirs from the envelope."""
 
@@ -43,16 +46,20 @@ def connections() -> Connections:
 
 def connect(values: Settings) -> Connections:
     """Connections to the servers that the settings name. Nothing is called yet."""
+    from adapters.events.memory import MemoryEvents
     from adapters.fhir.http import HttpFhir
     from adapters.notifications.http import HttpNotifier
     from adapters.rules.http import HttpRules
 
     key = values.page_key.get_secret_value().encode() if values.page_key else None
+    events = MemoryEvents()
     return Connections(
         fhir=HttpFhir(str(values.fhir_url), timeout=values.timeout_seconds, page_key=key),
         rules=HttpRules(str(values.rules_url), timeout=values.timeout_seconds),
         notifier=HttpNotifier(values.allowed_hosts, timeout=values.timeout_seconds),
         settings=values,
+        events=events,
+        log=events,
     )
 
 

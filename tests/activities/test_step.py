@@ -11,6 +11,7 @@ import pytest
 
 from activities.step import Activity, Verb, Work, step
 from adapters.connections import Connections, use
+from adapters.events.memory import MemoryEvents
 from adapters.fhir.base import Entry
 from adapters.fhir.memory import MemoryFhir
 from adapters.notifications.memory import MemoryNotifier
@@ -31,7 +32,9 @@ ENVELOPE: dict[str, Any] = {
 @pytest.fixture
 def fhir() -> Iterator[MemoryFhir]:
     memory = MemoryFhir(now=lambda: NOW)
-    with use(Connections(fhir=memory, rules=rules(), notifier=MemoryNotifier(), settings=Settings())):
+    events = MemoryEvents()
+    given = Connections(memory, rules(), MemoryNotifier(), Settings(), events, events)
+    with use(given):
         yield memory
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from adapters.connections import Connections, use
+from adapters.events.memory import MemoryEvents
 from adapters.fhir.memory import MemoryFhir
 from adapters.notifications.memory import MemoryNotifier
 from adapters.rules.memory import Judgement, MemoryRules
@@ -106,7 +107,8 @@ async def test_an_activity_runs(functions: dict[str, str]) -> None:
         },
     )
     inputs = [("envelope", Datum(envelope.model_dump_json(), "json"))]
-    with use(Connections(MemoryFhir(), rules, MemoryNotifier(frozenset()), Settings())):
+    events = MemoryEvents()
+    with use(Connections(MemoryFhir(), rules, MemoryNotifier(frozenset()), Settings(), events, events)):
         ok, returned, *_ = await native_invocation.invocation_request_native("i2", functions["determine"], inputs, {})
     assert ok
     (item,) = json.loads(returned.value)["data"]["items"]

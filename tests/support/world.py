@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from adapters.connections import Connections, connections, use
+from adapters.events.memory import MemoryEvents
 from adapters.fhir.memory import MemoryFhir
 from adapters.notifications.memory import MemoryNotifier
 from adapters.rules.memory import MemoryRules
@@ -87,6 +88,7 @@ class World:
     fhir: MemoryFhir
     rules: MemoryRules
     notifier: MemoryNotifier
+    events: MemoryEvents
     clock: VirtualClock
     settings: Settings
     races: list[int]
@@ -203,7 +205,8 @@ async def world(
     notifier = MemoryNotifier()
     values = Settings(**{"answer_seconds": 1.0, **settings})
     judges = rules()
-    given = Connections(fhir=fhir, rules=judges, notifier=notifier, settings=values, now=clock.now)
+    events = after.events if after else MemoryEvents(now=clock.now)
+    given = Connections(fhir, judges, notifier, values, events, events, clock.now)
     app = _app()
     if not timers:
         app = replace(app, functions=tuple(each for each in app.functions if each.kind is not Kind.TIMER))
@@ -215,7 +218,7 @@ async def world(
         ) as host:
             if data:
                 lock.publish(data, host.server.origin)
-            yield World(host, fhir, judges, notifier, clock, values, races)
+            yield World(host, fhir, judges, notifier, events, clock, values, races)
 
 
 def _options(data: Path | None) -> ServerOptions:
