@@ -1,15 +1,17 @@
 """What crosses the border between the host and the functions of the app: plain values, also over a pipe.
 
-A ``Call`` goes in, an answer (text or an HTTP response) comes out. Nothing of azure.functions is in them, so that the
-functions may run in a child process.
+A ``Call`` goes in; an answer (text or an HTTP response) comes out, with what the function put into its output bindings.
+Nothing of azure.functions is in them, so that the functions may run in a child process.
 """
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
+
+from host.message import Message, message_from_json, message_to_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +41,8 @@ class Call:
 
     function: str
     """Unique function name."""
-    body: str | HttpRequest
-    """JSON text for the trigger parameter, or the request."""
+    body: str | HttpRequest | Message
+    """JSON text for the trigger parameter, the request, or the message."""
     invocation_id: str
     client: str = ""
     """Binding JSON for durable client parameters."""
@@ -48,13 +50,28 @@ class Call:
     tracestate: str | None = None
     instance_id: str | None = None
     """Orchestration instance that the function works for."""
+    retry_count: int = 0
+    """How often this delivery was tried before."""
+    max_retry_count: int = 0
 
 
 Answer = str | HttpResponse
+Outputs = Mapping[str, str | bytes]
+"""What a function put into its output bindings, by parameter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a function gave back."""
+
+    answer: Answer
+    outputs: Outputs = field(default_factory=dict)
 
 
 def call_to_json(call: Call) -> dict[str, Any]:
     """Plain JSON of a call."""
+    if isinstance(call.body, Message):
+        return asdict(replace(call, body="")) | {"body": {"message": message_to_json(call.body)}}
     document = asdict(call)
     if isinstance(call.body, HttpRequest):
         document["body"] = {"http": document["body"] | {"body": base64.b64encode(call.body.body).decode()}}
@@ -64,20 +81,40 @@ def call_to_json(call: Call) -> dict[str, Any]:
 def call_from_json(document: dict[str, Any]) -> Call:
     """Inverse of ``call_to_json``."""
     body = document["body"]
-    if isinstance(body, dict):
+    if isinstance(body, dict) and "message" in body:
+        body = message_from_json(body["message"])
+    elif isinstance(body, dict):
         body = HttpRequest(**(body["http"] | {"body": base64.b64decode(body["http"]["body"])}))
     return Call(**(document | {"body": body}))
 
 
-def answer_to_json(answer: Answer) -> Any:
-    """Plain JSON of an answer."""
+def outcome_to_json(outcome: Outcome) -> dict[str, Any]:
+    """Plain JSON of an outcome."""
+    outputs = {name: _output_to_json(value) for name, value in outcome.outputs.items()}
+    return {"answer": _answer_to_json(outcome.answer), "outputs": outputs}
+
+
+def outcome_from_json(document: dict[str, Any]) -> Outcome:
+    """Inverse of ``outcome_to_json``."""
+    outputs = {name: _output_from_json(value) for name, value in document["outputs"].items()}
+    return Outcome(_answer_from_json(document["answer"]), outputs)
+
+
+def _output_to_json(value: str | bytes) -> Any:
+    return value if isinstance(value, str) else {"bytes": base64.b64encode(value).decode()}
+
+
+def _output_from_json(document: Any) -> str | bytes:
+    return document if isinstance(document, str) else base64.b64decode(document["bytes"])
+
+
+def _answer_to_json(answer: Answer) -> Any:
     if isinstance(answer, str):
         return answer
     return {"status": answer.status, "headers": answer.headers, "body": base64.b64encode(answer.body).decode()}
 
 
-def answer_from_json(document: Any) -> Answer:
-    """Inverse of ``answer_to_json``."""
+def _answer_from_json(document: Any) -> Answer:
     if isinstance(document, str):
         return document
     headers = tuple((name, value) for name, value in document["headers"])

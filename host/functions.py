@@ -29,6 +29,8 @@ class Kind(StrEnum):
     ENTITY = "entityTrigger"
 
 
+GENERIC = "generic"
+"""The converter of parameters that take str or bytes as they are."""
 DURABLE = frozenset({Kind.ORCHESTRATION, Kind.ACTIVITY, Kind.ENTITY})
 CLIENT = "durableClient"
 SUPPORTED = frozenset({*Kind, "http", CLIENT})
@@ -177,7 +179,7 @@ def _bound_type(binding: Any, name: str, annotations: Mapping[str, Any], is_out:
     pytype = typing.get_args(annotation)[0] if origin is func.Out and typing.get_args(annotation) else annotation
     _check_is_type(pytype, f"parameter {name}")
     if pytype in (str, bytes) and not has_implicit_output(binding.type):
-        return BoundType("generic", pytype)
+        return BoundType(GENERIC, pytype)
     if isinstance(pytype, type) and not _fits(binding.type, pytype, is_out):
         raise BindingError(
             f"parameter {name}: the binding '{binding.type}' does not fit its annotation {pytype.__name__}"

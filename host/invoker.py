@@ -11,13 +11,13 @@ import asyncio
 import logging
 import os
 import threading
-from collections.abc import Awaitable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any, TypeVar
 
 from host.app import AppIndex
-from host.call import Answer, Call
+from host.call import Answer, Call, Outcome, Outputs
 from host.functions import Function, Kind
 from host.invocation import TIMED_OUT, FunctionFailed, Invocation
 from host.invocation import Kind as DurableKind
@@ -28,6 +28,7 @@ from host.telemetry import Telemetry
 log = logging.getLogger("host.invoker")
 
 T = TypeVar("T")
+Send = Callable[[Function, Outputs], Awaitable[None]]
 
 THREADS = "PYTHON_THREADPOOL_THREAD_COUNT"
 """App setting: how many plain functions run at a time."""
@@ -46,6 +47,8 @@ class AppInvoker:
         self.telemetry = telemetry or Telemetry()
         self.client = ""
         """Binding JSON for durable client parameters; set once the host listens."""
+        self.send: Send | None = None
+        """Takes what functions put into their output bindings; set by who serves these."""
         self._timeout = app.host_json.timeout
         self._executor = Executor()
 
@@ -77,8 +80,14 @@ class AppInvoker:
         """Run any function.
 
         Raises:
-            FunctionFailed: The function raised, or was ended at ``functionTimeout``.
+            FunctionFailed: The function raised, or was ended at ``functionTimeout``, or its output was not taken.
         """
+        outcome = await self._call(function, call)
+        if outcome.outputs and self.send is not None:
+            await self.send(function, outcome.outputs)
+        return outcome.answer
+
+    async def _call(self, function: Function, call: Call) -> Outcome:
         job = asyncio.ensure_future(self._executor.submit(function, call))
         limit = self._timeout.total_seconds() if self._timeout else None
         done, _ = await asyncio.wait({job}, timeout=limit)
@@ -110,7 +119,7 @@ class Executor:
         self._thread = threading.Thread(target=self._loop.run_forever, name="functions", daemon=True)
         self._thread.start()
 
-    def submit(self, function: Function, call: Call) -> Awaitable[Answer]:
+    def submit(self, function: Function, call: Call) -> Awaitable[Outcome]:
         """Start a function; awaited on the caller's loop."""
         if function.is_async:
             return asyncio.wrap_future(self.start(run_async(function, call)))

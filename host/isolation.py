@@ -16,7 +16,7 @@ from pathlib import Path
 
 from host import frames
 from host.app import AppIndex
-from host.call import Answer, Call, answer_from_json, call_to_json
+from host.call import Call, Outcome, call_to_json, outcome_from_json
 from host.functions import Function, Kind
 from host.invocation import FunctionFailed
 from host.invoker import AppInvoker, timed_out
@@ -43,13 +43,8 @@ class IsolatedInvoker(AppInvoker):
         self._starting = asyncio.Lock()
         self._worker: _Worker | None = None
 
-    async def run(self, function: Function, call: Call) -> Answer:
-        """Run any function.
-
-        Raises:
-            FunctionFailed: The function raised, or was killed at ``functionTimeout``.
-            WorkerLost: The process died: call again.
-        """
+    async def _call(self, function: Function, call: Call) -> Outcome:
+        """Run any function; WorkerLost says that the process died: call again."""
         worker = await self._ready()
         limit = self._timeout.total_seconds() if self._timeout else None
         try:
@@ -102,7 +97,7 @@ class _Worker:
         self._reader = reader
         self._writer = writer
         self._numbers = itertools.count()
-        self._waiting: dict[int, asyncio.Future[Answer]] = {}
+        self._waiting: dict[int, asyncio.Future[Outcome]] = {}
         self._listening = asyncio.create_task(self._listen())
 
     @classmethod
@@ -121,10 +116,10 @@ class _Worker:
             raise WorkerLost("the process of the functions could not load the app")
         return cls(process, reader, writer)
 
-    async def call(self, call: Call) -> Answer:
+    async def call(self, call: Call) -> Outcome:
         """Send a call and wait for its answer."""
         number = next(self._numbers)
-        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._waiting[number] = answer
         try:
             if self.lost:
@@ -160,7 +155,7 @@ class _Worker:
                 kind, text, places = message["failed"]
                 waiting.set_exception(FunctionFailed(kind, text, tuple(places)))
             else:
-                waiting.set_result(answer_from_json(message["answer"]))
+                waiting.set_result(outcome_from_json(message["outcome"]))
         self.lost = True
         self._writer.close()
         for waiting in self._waiting.values():

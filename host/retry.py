@@ -52,7 +52,7 @@ class RetryPolicy:
         if retry == 1:
             return min(self.minimum, self.maximum)
         spread = random.uniform(1 - _JITTER, 1 + _JITTER)
-        grown = self.minimum * (1 + spread * 2 ** min(retry - 2, _LARGEST_EXPONENT))
+        grown = self.minimum * (1 + spread * 2.0 ** min(retry - 2, _LARGEST_EXPONENT))
         return min(grown, self.maximum)
 
 

@@ -18,10 +18,11 @@ from azure.functions import meta
 from opentelemetry import context as otel_context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from host.call import Answer, Call, HttpRequest, HttpResponse
-from host.functions import BoundType, Function, Kind
+from host.call import Answer, Call, HttpRequest, HttpResponse, Outcome, Outputs
+from host.functions import GENERIC, BoundType, Function, Kind
 from host.invocation import FunctionFailed
 from host.logs import current_instance, current_trace
+from host.message import Message
 
 _PROPAGATOR = TraceContextTextMapPropagator()
 _HERE = f"{Path(__file__).parent}{os.sep}"
@@ -59,7 +60,9 @@ class Context:
 
     @property
     def retry_context(self) -> Any:
-        return SimpleNamespace(retry_count=0, max_retry_count=0, exception=None)
+        return SimpleNamespace(
+            retry_count=self._call.retry_count, max_retry_count=self._call.max_retry_count, exception=None
+        )
 
 
 class Out:
@@ -75,7 +78,7 @@ class Out:
         return self._value
 
 
-def run_sync(function: Function, call: Call) -> Answer:
+def run_sync(function: Function, call: Call) -> Outcome:
     """Call a plain function in this thread.
 
     Raises:
@@ -84,10 +87,10 @@ def run_sync(function: Function, call: Call) -> Answer:
     with _failures(function), _trace(call):
         _thread.invocation_id = call.invocation_id
         arguments, outs = _bind(function, call)
-        return _answer(function, function.call(**arguments), outs)
+        return _outcome(function, function.call(**arguments), outs)
 
 
-async def run_async(function: Function, call: Call) -> Answer:
+async def run_async(function: Function, call: Call) -> Outcome:
     """Call an ``async def`` function on the running loop.
 
     Raises:
@@ -95,7 +98,7 @@ async def run_async(function: Function, call: Call) -> Answer:
     """
     with _failures(function), _trace(call):
         arguments, outs = _bind(function, call)
-        return _answer(function, await function.call(**arguments), outs)
+        return _outcome(function, await function.call(**arguments), outs)
 
 
 @contextlib.contextmanager
@@ -132,8 +135,9 @@ def frames(error: BaseException, of_host: bool = False) -> tuple[str, ...]:
 def _bind(function: Function, call: Call) -> tuple[dict[str, Any], dict[str, Out]]:
     arguments: dict[str, Any] = {}
     for name, bound in function.inputs.items():
-        datum = _trigger_datum(function, call) if name == function.trigger_param else meta.Datum(call.client, "string")
-        arguments[name] = _decode(bound, datum)
+        of_trigger = name == function.trigger_param
+        datum = _trigger_datum(function, call) if of_trigger else meta.Datum(call.client, "string")
+        arguments[name] = _decode(bound, datum, _metadata(call) if of_trigger else {})
     outs = {name: Out() for name in function.outputs}
     arguments |= outs
     if function.needs_context:
@@ -142,6 +146,8 @@ def _bind(function: Function, call: Call) -> tuple[dict[str, Any], dict[str, Out
 
 
 def _trigger_datum(function: Function, call: Call) -> meta.Datum:
+    if isinstance(call.body, Message):
+        return call.body.data.datum()
     if not isinstance(call.body, HttpRequest):
         return meta.Datum(call.body, "json" if function.kind is not Kind.ORCHESTRATION else "string")
     request = call.body
@@ -162,10 +168,27 @@ def _strings(values: Mapping[str, str]) -> dict[str, meta.Datum]:
     return {name: meta.Datum(value, "string") for name, value in values.items()}
 
 
-def _decode(bound: BoundType, datum: meta.Datum) -> Any:
-    if bound.binding == "generic":
+def _metadata(call: Call) -> dict[str, meta.Datum]:
+    return call.body.trigger_metadata() if isinstance(call.body, Message) else {}
+
+
+def _decode(bound: BoundType, datum: meta.Datum, metadata: Mapping[str, meta.Datum]) -> Any:
+    if bound.binding == GENERIC:
         return datum.value.encode() if bound.pytype is bytes and isinstance(datum.value, str) else datum.value
-    return meta.get_binding_registry().get(bound.binding).decode(datum, trigger_metadata={})
+    return meta.get_binding_registry().get(bound.binding).decode(datum, trigger_metadata=metadata)
+
+
+def _outcome(function: Function, result: Any, outs: Mapping[str, Out]) -> Outcome:
+    return Outcome(_answer(function, result, outs), _outputs(function, outs))
+
+
+def _outputs(function: Function, outs: Mapping[str, Out]) -> Outputs:
+    """What was put into the output bindings that take text or bytes."""
+    values = {name: out.get() for name, out in outs.items() if function.outputs[name].binding == GENERIC}
+    for name, value in values.items():
+        if value is not None and not isinstance(value, str | bytes):
+            raise TypeError(f"unable to encode a {type(value).__name__} for the output {name}: it takes str or bytes")
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _answer(function: Function, result: Any, outs: Mapping[str, Out]) -> Answer:

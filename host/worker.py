@@ -14,7 +14,7 @@ from typing import Any
 
 from host import frames, logs, telemetry
 from host.app import AppIndex, load_app
-from host.call import answer_to_json, call_from_json
+from host.call import call_from_json, outcome_to_json
 from host.invocation import FunctionFailed
 from host.invoker import Executor
 from host.settings import StartupError
@@ -35,8 +35,8 @@ async def serve(app: AppIndex, connection: socket.socket) -> None:
 async def _run(app: AppIndex, executor: Executor, message: dict[str, Any], writer: asyncio.StreamWriter) -> None:
     call = call_from_json(message["call"])
     try:
-        answer = await executor.submit(app.function(call.function), call)
-        reply = {"id": message["id"], "answer": answer_to_json(answer)}
+        outcome = await executor.submit(app.function(call.function), call)
+        reply = {"id": message["id"], "outcome": outcome_to_json(outcome)}
     except FunctionFailed as failure:
         reply = {"id": message["id"], "failed": [failure.type, failure.text, failure.frames]}
     frames.write(writer, reply)
