@@ -79,6 +79,7 @@ class Engine:
         settings = {
             "WORKFLOW_FHIR_URL": self.servers.fhir_url,
             "WORKFLOW_RULES_URL": self.servers.rules_url,
+            "WORKFLOW_KAFKA_BROKERS": self.servers.kafka_brokers,
             "WORKFLOW_PUBLIC_URL": self.url,
             "WORKFLOW_HOOK_HOSTS": "127.0.0.1",
             **self.environment,

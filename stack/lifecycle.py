@@ -69,7 +69,10 @@ class Servers:
         return status(self.options)
 
     def _url(self, name: str) -> str:
-        return next(server.url for server in servers(self.options) if server.name == name)
+        found = [server.url for server in servers(self.options) if server.name == name]
+        if not found:
+            raise StackError(f"This stack has no {name}: it was started with {', '.join(self.options.only)} only.")
+        return found[0]
 
 
 def up(options: Options | None = None) -> Servers:
@@ -149,7 +152,7 @@ def _await_ready(those: list[tuple[Server, Running]], seconds: float) -> None:
         return
     watches = {server.name: Watch(server.ready) for server, _ in waiting}
     try:
-        with Progress(_starting(server for server, _ in waiting)) as progress:
+        with Progress(f"{_titles(server for server, _ in waiting)}: starting") as progress:
             while waiting:
                 time.sleep(_TICK)
                 progress.tick()
@@ -161,8 +164,9 @@ def _await_ready(those: list[tuple[Server, Running]], seconds: float) -> None:
             watch.stop()
 
 
-def _starting(those: Iterable[Server]) -> str:
-    return f"{' and '.join(server.title for server in those)}: starting"
+def _titles(those: Iterable[Server]) -> str:
+    *others, last = (server.title for server in those)
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def _check_alive(server: Server, running: Running, elapsed: float, limit: float) -> None:
@@ -175,7 +179,7 @@ def _check_alive(server: Server, running: Running, elapsed: float, limit: float)
 def _stop(those: list[tuple[Server, Running]], options: Options) -> None:
     if not those:
         return
-    with Progress(f"{' and '.join(server.title for server, _ in those)}: stopping") as progress:
+    with Progress(f"{_titles(server for server, _ in those)}: stopping") as progress:
         for _, running in those:
             processes.terminate(running)
         for server, running in those:

@@ -123,7 +123,11 @@ def _registry(options: Options) -> Server:
             f"quarkus.http.port={options.registry_port}",
             "quarkus.management.host=127.0.0.1",
             "quarkus.management.port=0",  # any free one: nobody asks it
+            "quarkus.banner.enabled=false",
+            "quarkus.http.access-log.enabled=false",
             "quarkus.log.level=WARN",
+            'quarkus.log.category."io.apicurio".level=WARN',
+            "quarkus.log.console.format=%d{yyyy-MM-dd'T'HH:mm:ss.SSSXXX} %-5p %c{1.} %m%n",
             "apicurio.storage.kind=sql",
             "apicurio.storage.sql.kind=h2",
             # H2 writes behind by half a second otherwise, and a kill would lose what was acknowledged.
