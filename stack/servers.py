@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from stack import processes, readiness
@@ -24,7 +24,7 @@ class Server:
     port_setting: str
     url: str
     """What clients are given: a base URL, or ``host:port`` for Kafka."""
-    ready: Ready
+    ready: Ready = field(compare=False)
     """Whether it takes requests; answers within a few seconds."""
     arguments: tuple[str, ...]
     """Its system properties."""
