@@ -39,6 +39,7 @@ class UnitOfWork:
         self._n = n
         self._audit_reads = audit_reads
         self._accessed = dict.fromkeys(accessed)
+        self._known: dict[str, Resource] = {}
         self._writes: list[Write] = []
         self._commits = 0
         self.stored: tuple[Resource, ...] = ()
@@ -56,8 +57,10 @@ class UnitOfWork:
         return tuple(self._accessed)
 
     async def read(self, reference: str) -> Resource:
-        """``Fhir.read``, remembered."""
-        return self._seen(await self._fhir.read(reference))
+        """``Fhir.read``, remembered: until a commit, what was read once is not asked for again."""
+        if reference not in self._known:
+            self._known[reference] = self._seen(await self._fhir.read(reference))
+        return self._known[reference]
 
     async def read_many(self, references: Sequence[str]) -> list[Resource | None]:
         """``Fhir.read_many``, remembered."""
@@ -114,6 +117,7 @@ class UnitOfWork:
         self.stored = tuple((await self._fhir.transaction([*entries, self._audit()]))[: len(entries)])
         self._commits += 1
         self._accessed.clear()
+        self._known.clear()
         self._writes.clear()
         return self.stored
 

@@ -34,6 +34,21 @@ def entities(event: Resource) -> list[tuple[str, str]]:
     return [(e["detail"][0]["valueString"], e["what"]["reference"]) for e in event["entity"][1:]]
 
 
+async def test_what_was_read_is_asked_for_again_only_after_a_commit() -> None:
+    fhir = MemoryFhir()
+    async with step(fhir) as work:
+        work.create(patient("a"))
+    work = step(fhir)
+    first = await work.read("Patient/a")
+    async with step(fhir) as other:
+        other.update(patient("a", active=True))
+    assert await work.read("Patient/a") is first
+    assert (await work.read("Patient/a/_history/2"))["active"] is True
+    work.create(patient("b"))
+    await work.commit()
+    assert (await work.read("Patient/a"))["meta"]["versionId"] == "2"
+
+
 async def test_reads_and_writes_make_one_audit_event() -> None:
     fhir = MemoryFhir()
     async with step(fhir) as work:
