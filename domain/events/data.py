@@ -28,7 +28,9 @@ Answer = Annotated[str, StringConstraints(pattern=rf"^ClaimResponse/{_ID}(/_hist
 class EventData(BaseModel):
     """Base of all: frozen, closed for writers (``additionalProperties: false``), open for readers."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", json_schema_extra={"additionalProperties": False})
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", use_attribute_docstrings=True, json_schema_extra={"additionalProperties": False}
+    )
 
 
 class Requested(EventData):
