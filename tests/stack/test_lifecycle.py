@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import socket
 import sys
+import threading
 from collections.abc import Iterator
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 
-from stack import lifecycle, processes
+from stack import lifecycle, processes, readiness
 from stack.__main__ import main
 from stack.options import Options, StackError
 from stack.processes import Running
@@ -38,17 +40,28 @@ class Small(Server):
 @pytest.fixture
 def options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Options]:
     use(monkeypatch, READY)
-    options = Options(data=tmp_path, fhir_port=free_port(), rules_port=free_port(), stop_seconds=5, ready_seconds=20)
+    options = Options(
+        data=tmp_path,
+        fhir_port=free_port(),
+        rules_port=free_port(),
+        kafka_port=free_port(),
+        registry_port=free_port(),
+        stop_seconds=5,
+        ready_seconds=20,
+    )
     yield options
     lifecycle.down(options)
 
 
+def small_server(server: Server, program: str) -> Small:
+    values = {each.name: getattr(server, each.name) for each in fields(server)}
+    ready = readiness.http(f"http://127.0.0.1:{server.port}/health/ready")
+    return Small(**{**values, "arguments": (program,), "ready": ready})
+
+
 def use(monkeypatch: pytest.MonkeyPatch, program: str) -> None:
     def small(options: Options) -> list[Server]:
-        return [
-            Small(s.name, s.title, s.module, s.port, s.port_setting, (program,), s.data, s.path)
-            for s in servers(options)
-        ]
+        return [small_server(server, program) for server in servers(options)]
 
     monkeypatch.setattr(lifecycle, "servers", small)
     monkeypatch.setattr(lifecycle, "built", lambda *_: Path("unused.jar"))
@@ -57,16 +70,18 @@ def use(monkeypatch: pytest.MonkeyPatch, program: str) -> None:
 def test_up_is_idempotent_and_down_too(options: Options) -> None:
     first = lifecycle.up(options)
     pids = [state.pid for state in first.states()]
-    assert first.started == ("rules", "fhir")
+    assert first.started == ("rules", "fhir", "kafka", "registry")
     assert first.fhir_url == f"http://127.0.0.1:{options.fhir_port}/fhir"
     assert first.rules_url == f"http://127.0.0.1:{options.rules_port}"
+    assert first.kafka_brokers == f"127.0.0.1:{options.kafka_port}"
+    assert first.registry_url == f"http://127.0.0.1:{options.registry_port}/apis/ccompat/v7"
     assert all(state.ready for state in first.states())
     again = lifecycle.up(options)
     assert again.started == ()
     assert [state.pid for state in again.states()] == pids
-    assert lifecycle.down(options) == ["rules service", "FHIR server"]
+    assert lifecycle.down(options) == ["rules service", "FHIR server", "Kafka broker", "schema registry"]
     assert lifecycle.down(options) == []
-    assert [state.pid for state in lifecycle.status(options)] == [None, None]
+    assert [state.pid for state in lifecycle.status(options)] == [None] * 4
 
 
 def test_a_taken_port_is_told_with_its_setting(options: Options) -> None:
@@ -79,7 +94,7 @@ def test_a_taken_port_is_told_with_its_setting(options: Options) -> None:
 
 def test_the_same_data_is_not_served_twice(options: Options) -> None:
     lifecycle.up(options)
-    other = Options(data=options.data, fhir_port=free_port(), rules_port=options.rules_port)
+    other = replace(options, fhir_port=free_port())
     with pytest.raises(StackError, match=rf"already runs on port {options.fhir_port}: stop it first"):
         lifecycle.up(other)
 
@@ -90,27 +105,51 @@ def test_a_server_that_dies_while_starting_takes_the_others_along(
     use(monkeypatch, "import sys; sys.exit(3)")
     with pytest.raises(StackError, match=r"stopped while it was starting: see .*\.log\."):
         lifecycle.up(options)
-    assert [state.pid for state in lifecycle.status(options)] == [None, None]
+    assert [state.pid for state in lifecycle.status(options)] == [None] * 4
 
 
 def test_a_server_that_does_not_get_ready_is_stopped(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
     use(monkeypatch, "import time; time.sleep(60)")
-    impatient = Options(
-        data=options.data, fhir_port=options.fhir_port, only=("fhir",), ready_seconds=0.5, stop_seconds=5
-    )
+    impatient = replace(options, only=("fhir",), ready_seconds=0.5)
     with pytest.raises(StackError, match=r"The FHIR server was not ready after 0 s"):
         lifecycle.up(impatient)
     assert lifecycle.status(impatient)[0].pid is None
 
 
 def test_only_some_servers(options: Options) -> None:
-    started = lifecycle.up(Options(data=options.data, only=("rules",), rules_port=options.rules_port))
+    started = lifecycle.up(replace(options, only=("rules",)))
     assert started.started == ("rules",)
+    with pytest.raises(StackError, match=r"This stack has no kafka: it was started with rules only\."):
+        _ = started.kafka_brokers
+
+
+def test_a_check_that_hangs_does_not_hang_the_start(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
+    let_go = threading.Event()
+    calls: list[Server] = []
+
+    def small(options: Options) -> list[Server]:
+        return [hanging(server) for server in servers(options)]
+
+    def hanging(server: Server) -> Server:
+        def ready() -> bool:
+            calls.append(server)
+            return len(calls) > 1 and let_go.wait(60)  # the first look is before anything was started
+
+        return replace(small_server(server, READY), ready=ready)
+
+    monkeypatch.setattr(lifecycle, "servers", small)
+    impatient = replace(options, only=("kafka",), ready_seconds=0.5)
+    try:
+        with pytest.raises(StackError, match=r"The Kafka broker was not ready after 0 s"):
+            lifecycle.up(impatient)
+        assert lifecycle.down(impatient) == []
+    finally:
+        let_go.set()
 
 
 def test_the_command_line_says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["status", "--data", str(tmp_path), "--only", "kafka"]) == 1
-    assert capsys.readouterr().err == "There is no server kafka: the servers are rules, fhir.\n"
+    assert main(["status", "--data", str(tmp_path), "--only", "mail"]) == 1
+    assert capsys.readouterr().err == "There is no server mail: the servers are rules, fhir, kafka, registry.\n"
 
 
 def test_the_command_line_tells_what_runs(options: Options, capsys: pytest.CaptureFixture[str]) -> None:
@@ -121,6 +160,10 @@ def test_the_command_line_tells_what_runs(options: Options, capsys: pytest.Captu
         str(options.fhir_port),
         "--rules-port",
         str(options.rules_port),
+        "--kafka-port",
+        str(options.kafka_port),
+        "--registry-port",
+        str(options.registry_port),
     ]
     assert main(["start", *where]) == 0
     assert main(["status", *where]) == 0
@@ -129,4 +172,4 @@ def test_the_command_line_tells_what_runs(options: Options, capsys: pytest.Captu
     assert main(["stop", *where]) == 0
     out = capsys.readouterr().out
     assert f"FHIR server: ready, http://127.0.0.1:{options.fhir_port}/fhir, pid" in out
-    assert "stopped: rules service, FHIR server\nnothing runs" in out
+    assert "stopped: rules service, FHIR server, Kafka broker, schema registry\nnothing runs" in out
