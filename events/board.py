@@ -100,7 +100,7 @@ class Board:
         self._prepare()
 
     async def update(self, log: Log, topic: str = Topic.EVENTS) -> int:
-        """Take what is new in the log; returns how many records. Raises ``BoardError``, ``Unavailable``, ``NotFound``."""
+        """Take what is new in the log; returns how many records. Raises ``BoardError`` and what ``Log`` raises."""
         taken = 0
         for partition, (first, end) in sorted((await log.bounds(topic)).items()):
             start = max(self._next(partition), first)
@@ -153,7 +153,7 @@ class Board:
             self._db.execute("begin immediate")
             for case in sorted({case for record in records if (case := self._keep(record))}):
                 row = fold(case, self._events(case))
-                self._db.execute(f"replace into board values ({','.join('?' * len(fields(Row)))})", _stored(row))
+                self._db.execute("replace into board values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", _stored(row))
             self._db.execute(
                 "insert into position values (?, ?) on conflict do update set next = max(next, excluded.next)",
                 (partition, upto),
