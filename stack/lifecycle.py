@@ -17,6 +17,8 @@ from stack.readiness import Watch
 from stack.servers import Server, servers
 
 _TICK: Final = 0.2
+_LOOK: Final = 1.0
+"""How long a server that runs may take to say that it is ready, before the start speaks of waiting for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ def up(options: Options | None = None) -> Servers:
         built(server.name, server.title, server.module)
     started = [(server, server.start()) for server in absent]
     try:
-        _await_ready(started + present, options.ready_seconds)
+        _await_ready(started, present, options.ready_seconds)
     except BaseException:
         _stop(started, options)
         raise
@@ -146,12 +148,12 @@ def _check_port(server: Server) -> None:
             ) from None
 
 
-def _await_ready(those: list[tuple[Server, Running]], seconds: float) -> None:
-    waiting = [(server, running) for server, running in those if not server.ready()]
-    if not waiting:
-        return
-    watches = {server.name: Watch(server.ready) for server, _ in waiting}
+def _await_ready(started: list[tuple[Server, Running]], present: list[tuple[Server, Running]], seconds: float) -> None:
+    watches = {server.name: Watch(server.ready) for server, _ in started + present}
     try:
+        waiting = started + [each for each in present if not watches[each[0].name].ready_within(_LOOK)]
+        if not waiting:
+            return
         with Progress(f"{_titles(server for server, _ in waiting)}: starting") as progress:
             while waiting:
                 time.sleep(_TICK)

@@ -35,12 +35,17 @@ class Watch:
         self._ready = ready
         self._found = threading.Event()
         self._over = threading.Event()
-        threading.Thread(target=self._ask, daemon=True).start()
+        self.thread = threading.Thread(target=self._ask, daemon=True)
+        self.thread.start()
 
     @property
     def ready(self) -> bool:
         """Whether the server was once ready."""
         return self._found.is_set()
+
+    def ready_within(self, seconds: float) -> bool:
+        """Wait for it."""
+        return self._found.wait(seconds)
 
     def stop(self) -> None:
         """Ask no more."""

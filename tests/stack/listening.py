@@ -17,8 +17,15 @@ def addresses(pid: int) -> set[str]:
 
 
 def _inodes(pid: int) -> set[str]:
-    links = [os.readlink(path) for path in Path(f"/proc/{pid}/fd").iterdir()]
+    links = [_target(path) for path in Path(f"/proc/{pid}/fd").iterdir()]
     return {link[len("socket:[") : -1] for link in links if link.startswith("socket:[")}
+
+
+def _target(path: Path) -> str:
+    try:
+        return os.readlink(path)
+    except FileNotFoundError:  # closed meanwhile
+        return ""
 
 
 def _address(text: str) -> str:

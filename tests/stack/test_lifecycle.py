@@ -125,17 +125,9 @@ def test_only_some_servers(options: Options) -> None:
 
 def test_a_check_that_hangs_does_not_hang_the_start(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
     let_go = threading.Event()
-    calls: list[Server] = []
 
     def small(options: Options) -> list[Server]:
-        return [hanging(server) for server in servers(options)]
-
-    def hanging(server: Server) -> Server:
-        def ready() -> bool:
-            calls.append(server)
-            return len(calls) > 1 and let_go.wait(60)  # the first look is before anything was started
-
-        return replace(small_server(server, READY), ready=ready)
+        return [replace(small_server(server, READY), ready=lambda: let_go.wait(60)) for server in servers(options)]
 
     monkeypatch.setattr(lifecycle, "servers", small)
     impatient = replace(options, only=("kafka",), ready_seconds=0.5)
