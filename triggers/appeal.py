@@ -18,7 +18,6 @@ from domain.principal import Role
 from domain.review import FINISHED, deciders_of, is_decision, withdrawn
 from triggers.answers import answer_bundle
 from triggers.door import WITH_KEY, Call, Dialect, door, fhir
-from triggers.submit import submitter
 
 WORKFLOW: Final = "appeal"
 blueprint = df.Blueprint()
@@ -49,7 +48,7 @@ async def file_appeal(call: Call) -> func.HttpResponse:
 
 async def _case(call: Call) -> Resource:
     """The record of the case whose answer has the id; another organization's is not found."""
-    organization = submitter(call)
+    organization = call.organization
     response = await call.to.fhir.read(f"ClaimResponse/{call.part('id')}")
     claim = response["request"]["reference"]
     query = {"focus": claim, "code": f"{TASK_CODE}|{TaskCode.PRIOR_AUTHORIZATION}"}

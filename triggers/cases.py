@@ -21,7 +21,6 @@ from domain.principal import Role
 from triggers.door import Call, answer, door
 from triggers.instances import RUNNING, Standing
 from triggers.listing import TASK_STATUS, Filters, Listing, listing
-from triggers.submit import submitter
 
 LOG: Final = logging.getLogger("workflow.triggers")
 STAFF: Final = (Role.REVIEWER, Role.MEDICAL_DIRECTOR, Role.CARE_MANAGER, Role.OPERATOR, Role.AUDITOR)
@@ -119,7 +118,7 @@ def shown(task: Resource) -> dict[str, Any]:
 
 
 def _asked(call: Call, route: str, parameters: Mapping[str, str]) -> Listing:
-    whose = "staff" if _staff(call) else f"Organization/{submitter(call)}"
+    whose = "staff" if _staff(call) else f"Organization/{call.organization}"
     return listing(parameters, scope=f"{route} {whose}", filters=FILTERS, sorts=SORTS, sort="due")
 
 
@@ -185,7 +184,7 @@ def _organization(call: Call, provider: str | None) -> str | None:
         return provider
     if provider not in (None, call.who.organization):
         raise Forbidden("organization", "you see the cases of your own organization")
-    return submitter(call)
+    return call.organization
 
 
 def _staff(call: Call) -> bool:

@@ -14,14 +14,15 @@ from urllib.parse import parse_qs, quote, urlsplit
 import azure.durable_functions as df
 import azure.functions as func
 
-from adapters.connections import Connections, connections
-from domain.errors import Defect, Forbidden, Malformed, Problem, TooLarge, Unauthenticated, WorkflowError
+from adapters.connections import connections
+from domain.errors import Defect, Forbidden, Malformed, Problem, Unauthenticated, WorkflowError
 from domain.json import Json
 from domain.operation_outcome import operation_outcome
-from domain.pas.bundle import deeper_than
-from domain.principal import Principal, Role, principal
+from domain.principal import Role, principal
 from domain.problem_json import problem
 from triggers import pages
+from triggers.body import limited, read_json
+from triggers.desk import Desk
 from triggers.instances import Instances
 
 LOG: Final = logging.getLogger("workflow.triggers")
@@ -39,37 +40,21 @@ class Dialect(Enum):
     PAGE = "page"
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call(Desk):
     """One request with all that its handler may use."""
 
     request: func.HttpRequest
-    who: Principal
-    to: Connections
-    instances: Instances
 
     @property
     def body(self) -> bytes:
         """The body. Raises ``TooLarge('body')`` over the limit."""
-        body: bytes = self.request.get_body() or b""
-        if len(body) > self.to.settings.max_body_bytes:
-            raise TooLarge("body", f"send at most {self.to.settings.max_body_bytes} bytes")
-        return body
+        return limited(self.request.get_body() or b"", self.to.settings)
 
     @property
     def json(self) -> Json:
-        """The body as JSON. Raises ``Malformed('not-json')`` and ``TooLarge('depth')``."""
-        limit = self.to.settings.max_depth
-        too_deep = TooLarge("depth", f"nest at most {limit} levels")
-        try:
-            body = json.loads(self.body)
-        except RecursionError:
-            raise too_deep from None
-        except ValueError:
-            raise Malformed([Problem(path="$", text="The body is not JSON.", code="structure")], "not-json") from None
-        if deeper_than(body, limit):
-            raise too_deep
-        return body
+        """The body as JSON. Raises ``Malformed('not-json')`` and ``TooLarge('body'|'depth')``."""
+        return read_json(self.body, self.to.settings)
 
     @property
     def form(self) -> dict[str, list[str]]:
@@ -109,7 +94,7 @@ def door(
                 to = connections()
                 if dialect is Dialect.PAGE and method == "POST":
                     _check_own_page(req, str(to.settings.public_url))
-                return await handler(Call(req, who, to, Instances(client)))
+                return await handler(Call(who, to, Instances(client), request=req))
             except Unauthenticated as error:
                 return _sign_in(req) if dialect is Dialect.PAGE and method == "GET" else _failed(error, dialect)
             except WorkflowError as error:

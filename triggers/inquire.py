@@ -13,12 +13,11 @@ from adapters.fhir.unit import UnitOfWork, unit
 from domain import fhir as elements
 from domain.cases import CaseRecord, read_case
 from domain.codes import TASK_CODE, TRACKING_NUMBER, TaskCode
-from domain.pas.bundle import Limits
 from domain.pas.inquiry import Inquiry, answer, inquiry_response, matches, parse_inquiry
 from domain.pas.response_bundle import response_bundle
 from domain.principal import Role
+from triggers.body import limits
 from triggers.door import WITH_KEY, Call, Dialect, door, fhir
-from triggers.submit import submitter
 
 blueprint = df.Blueprint()
 
@@ -26,10 +25,8 @@ blueprint = df.Blueprint()
 @door(blueprint, "fhir/Claim/$inquire", "POST", roles=(Role.SUBMITTER,), dialect=Dialect.FHIR, auth=WITH_KEY)
 async def inquire(call: Call) -> func.HttpResponse:
     """Query by example over the cases of the principal's own organization."""
-    values = call.to.settings
-    limits = Limits(body=values.max_body_bytes, depth=values.max_depth, entries=values.max_entries)
-    inquiry = parse_inquiry(call.body, limits)
-    organization = submitter(call)
+    inquiry = parse_inquiry(call.body, limits(call.to.settings))
+    organization = call.organization
     work = unit(
         call.to.fhir,
         case="inquiry",

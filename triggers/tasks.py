@@ -14,10 +14,12 @@ from domain import fhir, review
 from domain.cases import case_task_id, read_case
 from domain.codes import TASK_CODE, TaskCode
 from domain.errors import Conflict, Malformed, NotFound, Problem, Unavailable
+from domain.events.mark import marked
 from domain.json import Json, Resource
 from domain.load import QUEUES, REVIEW_LOAD
 from domain.principal import Role
 from domain.review_decision import parse_decision
+from triggers.desk import Desk
 from triggers.door import Call, answer, door
 from triggers.listing import TASK_STATUS, Filters, Listing, listing
 
@@ -84,20 +86,22 @@ def review_query(asked: Listing) -> dict[str, str | list[str]]:
     return query
 
 
-async def decide(call: Call, task_id: str, body: Json) -> dict[str, Any]:
+async def decide(desk: Desk, task_id: str, body: Json) -> dict[str, Any]:
     """Write the decision to FHIR, then tell the instance. Returns the task as shown.
 
     Once stored the decision stands: an instance that cannot be told now is told by the sweep.
     """
     decision = parse_decision(body)
-    work = review_work(call)
+    work = review_work(desk)
     task = await read_review(work, task_id)
     claim = await work.read(str(fhir.reference(task["focus"])))
-    after = review.decided(task, claim, decision, call.who, call.to.now(), await _deciders(work, task))
-    stored = await _write(work, task, after)
+    after = review.decided(task, claim, decision, desk.who, desk.to.now(), await _deciders(work, task))
+    if desk.dry:
+        return shown(after)
+    stored = await _write(work, task, marked(after, desk.mark))
     case = str(task["groupIdentifier"]["value"])
     try:
-        await call.instances.raise_event(case, f"decided:{task_id}", {"task": task_id})
+        await desk.instances.raise_event(case, f"decided:{task_id}", {"task": task_id})
     except (NotFound, Unavailable) as error:
         LOG.warning("case %s: its decision is stored and the sweep tells it (%s)", case, error.code)
     return shown(stored)
@@ -163,15 +167,16 @@ async def _write(work: UnitOfWork, before: Resource, after: Resource) -> Resourc
     return stored
 
 
-def review_work(call: Call, *, audit_reads: bool = False) -> UnitOfWork:
-    """What the caller reads and writes of reviews."""
-    role = Role.MEDICAL_DIRECTOR if Role.MEDICAL_DIRECTOR in call.who.roles else next(iter(sorted(call.who.roles)))
+def review_work(desk: Desk, *, audit_reads: bool = False) -> UnitOfWork:
+    """What a principal reads and writes of reviews."""
+    role = Role.MEDICAL_DIRECTOR if Role.MEDICAL_DIRECTOR in desk.who.roles else next(iter(sorted(desk.who.roles)))
     return unit(
-        call.to.fhir,
+        desk.to.fhir,
         case="reviews",
         step="review",
-        recorded=call.to.now(),
-        actor=call.who.id,
+        recorded=desk.to.now(),
+        actor=desk.who.id,
         role=role,
+        accessed=desk.accessed,
         audit_reads=audit_reads,
     )

@@ -19,10 +19,14 @@ class Source(BaseModel):
     roles: frozenset[Role] = frozenset()
     organizations: tuple[str, ...] = ()
     """For which Organizations it may submit: one for a portal, many for a clearing house."""
+    npi: str | None = None
+    """By whom its adverse decisions are named; without it, it takes none."""
+    specialty: str | None = None
+    """NUCC provider taxonomy code of that person."""
 
     def principal(self, source: str, organization: str | None = None) -> Principal:
         """The principal that acts in an event of this source. Raises ``Forbidden('organization')`` for an organization
         that it may not speak for."""
         if organization is not None and organization not in self.organizations:
             raise Forbidden("organization", "the source of the event may not speak for this organization")
-        return Principal(id=source, roles=self.roles, organization=organization)
+        return Principal(id=source, roles=self.roles, organization=organization, npi=self.npi, specialty=self.specialty)
