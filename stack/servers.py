@@ -127,6 +127,7 @@ def _registry(options: Options) -> Server:
             "quarkus.http.access-log.enabled=false",
             "quarkus.log.level=WARN",
             'quarkus.log.category."io.apicurio".level=WARN',
+            'quarkus.log.category."io.quarkus.config".level=ERROR',
             "quarkus.log.console.format=%d{yyyy-MM-dd'T'HH:mm:ss.SSSXXX} %-5p %c{1.} %m%n",
             "apicurio.storage.kind=sql",
             "apicurio.storage.sql.kind=h2",

@@ -1,6 +1,8 @@
 package engine.kafka;
 
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.PrintStream;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.nio.file.Files;
@@ -64,10 +66,10 @@ public final class KafkaBroker {
     /** Gives the folder its cluster id. {@code meta.properties} is written last: half a format is done again. */
     private static void format(Path settings) {
         var cluster = Uuid.randomUuid().toString();
-        var code = StorageTool.execute(
-                new String[] {"format", "--cluster-id", cluster, "--config", settings.toString()}, System.err);
-        if (code != 0) {
-            throw new IllegalStateException("The folder of the topics could not be formatted: exit code " + code);
+        var said = new ByteArrayOutputStream();
+        var command = new String[] {"format", "--cluster-id", cluster, "--config", settings.toString()};
+        if (StorageTool.execute(command, new PrintStream(said)) != 0) {
+            throw new IllegalStateException("The folder of the topics could not be formatted: " + said);
         }
         LOG.info("Formatted for cluster {}", cluster);
     }
