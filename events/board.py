@@ -1,228 +1,121 @@
-"""The case board: a read model of ``prior-authorization.events`` in SQLite. It can be deleted and rebuilt at any time.
-
-A row is a pure function of the *set* of its case's events, so that copies, disorder and restarts change nothing. Events
-and the offset after them are stored in one transaction: each counts once, wherever a crash falls.
-"""
+"""The case board on the screen: ``python -m events board``."""
 
 from __future__ import annotations
 
-import os
-import sqlite3
-from collections.abc import Iterable, Sequence
-from dataclasses import astuple, dataclass, fields
-from datetime import UTC, datetime
+import argparse
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final
 
-from adapters.events.base import Log, Record
-from domain.cases import CaseState
-from domain.errors import Malformed
-from domain.events import data
-from domain.events.catalog import BY_NAME, DECIDED, EXPIRED, INFORMATION_REQUESTED, PENDED, RECEIVED, Topic
-from domain.events.cloud_event import read_attributes, read_data
-from domain.facts import LineOfBusiness, Urgency
+from adapters.events.kafka import KafkaLog
+from adapters.events.security import brokers
+from domain.errors import NotFound, Unavailable
+from events.errors import EventsError
+from events.projection import Board, Row
+from events.table import table
+from events.turnaround import NONE, Turnaround, turnaround
+from settings import settings
 
-VERSION: Final = 1
-"""Of the tables: a file of another version is built anew."""
-BATCH: Final = 500
-_SCHEMA: Final = """
-create table event (source text, id text, case_id text not null, at text not null, type text not null,
-                    data text not null, primary key (source, id)) without rowid;
-create index event_case on event (case_id);
-create table board (case_id text primary key, state text not null, submitter text, line_of_business text, urgency text,
-                    received_at text, due text, decided_at text, appeals text, last_event text not null,
-                    last_at text not null);
-create table unreadable (partition integer, "offset" integer, reason text not null, primary key (partition, "offset"));
-create table position (partition integer primary key, next integer not null);
-"""
-_ORDER: Final = {
-    event.name: rank for rank, event in enumerate((RECEIVED, PENDED, INFORMATION_REQUESTED, EXPIRED, DECIDED))
-}
-"""The events that the board is made of; which is later where two say the same instant."""
-
-
-class BoardError(Exception):
-    """The board cannot go on; the message is one sentence for the person at the keyboard."""
-
-
-class Happened(NamedTuple):
-    """One event of a case."""
-
-    at: datetime
-    rank: int
-    id: str
-    type: str
-    data: Any
+PAUSE: Final = 1.0
+"""Seconds between two looks of ``--follow``."""
+_FIGURES: Final = (
+    "line of business",
+    "urgency",
+    "requests",
+    "decided",
+    "on time",
+    "mean h",
+    "median h",
+    "90 % within h",
+)
+_CASES: Final = (
+    "case",
+    "state",
+    "line of business",
+    "urgency",
+    "due (UTC)",
+    "decided (UTC)",
+    "h",
+    "on time",
+    "appeals",
+)
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A case."""
-
-    case: str
-    state: str
-    """A code of ``CaseState``."""
-    submitter: str | None
-    line_of_business: LineOfBusiness | None
-    urgency: Urgency | None
-    received_at: datetime | None
-    due: datetime | None
-    decided_at: datetime | None
-    appeals: str | None
-    """The case that this one appeals."""
-    last_event: str
-    last_at: datetime
-
-    @property
-    def hours(self) -> float | None:
-        """From receipt to decision."""
-        if self.received_at is None or self.decided_at is None:
-            return None
-        return (self.decided_at - self.received_at).total_seconds() / 3600
-
-    @property
-    def on_time(self) -> bool | None:
-        """Whether the decision came by the deadline; ``None`` while that is open."""
-        if self.decided_at is None:
-            return False if self.state in (CaseState.DEEMED, CaseState.OVERDUE) else None
-        return None if self.due is None else self.decided_at <= self.due
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """What the verb takes."""
+    parser.add_argument("--data", type=Path, default=Path(".data"), help="where board.sqlite lies")
+    parser.add_argument("--rebuild", action="store_true", help="forget it and read from the first record")
+    parser.add_argument("--follow", action="store_true", help="show it again whenever something happened")
 
 
-class Board:
-    """The read model in the file ``path``, which only its owner may read."""
-
-    def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        path.chmod(0o600)
-        self._db = sqlite3.connect(path, timeout=30, isolation_level=None)
-        self._db.execute("pragma synchronous = full")
-        self._prepare()
-
-    async def update(self, log: Log, topic: str = Topic.EVENTS) -> int:
-        """Take what is new in the log; returns how many records. Raises ``BoardError`` and what ``Log`` raises."""
-        taken = 0
-        for partition, (first, end) in sorted((await log.bounds(topic)).items()):
-            start = max(self._next(partition), first)
-            if start > end:
-                raise BoardError(f"{topic} was made anew since the board read it: rebuild the board (REBUILD=1).")
-            while start < end:
-                records = await log.read(topic, partition, start, end, BATCH)
-                start = records[-1].at.offset + 1 if records else end
-                self._take(partition, records, start)
-                taken += len(records)
-        return taken
-
-    def rows(self) -> list[Row]:
-        """Every case, by id."""
-        names = [field.name for field in fields(Row)]
-        found = self._db.execute("select * from board order by case_id").fetchall()
-        return [_row(dict(zip(names, each, strict=True))) for each in found]
-
-    def unreadable(self) -> int:
-        """How many records of the topic said nothing that the board knows how to read."""
-        (count,) = self._db.execute("select count(*) from unreadable").fetchone()
-        return int(count)
-
-    def forget(self) -> None:
-        """Drop everything: the next update reads from the first record that the topic still has."""
-        self._db.execute("begin immediate")
-        tables = self._db.execute("select name from sqlite_master where type = 'table'").fetchall()
-        for (name,) in tables:
-            self._db.execute(f"drop table {name}")
-        for statement in filter(None, map(str.strip, _SCHEMA.split(";"))):
-            self._db.execute(statement)
-        self._db.execute(f"pragma user_version = {VERSION}")
-        self._db.execute("commit")
-
-    def close(self) -> None:
-        """Close the file."""
-        self._db.close()
-
-    def _prepare(self) -> None:
-        if self._db.execute("pragma user_version").fetchone() != (VERSION,):
-            self.forget()
-
-    def _next(self, partition: int) -> int:
-        found = self._db.execute("select next from position where partition = ?", (partition,)).fetchone()
-        return int(found[0]) if found else 0
-
-    def _take(self, partition: int, records: Sequence[Record], upto: int) -> None:
-        """One transaction: the events, the rows that they change and the offset after them."""
-        with self._db:
-            self._db.execute("begin immediate")
-            for case in sorted({case for record in records if (case := self._keep(record))}):
-                row = fold(case, self._events(case))
-                self._db.execute("replace into board values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", _stored(row))
-            self._db.execute(
-                "insert into position values (?, ?) on conflict do update set next = max(next, excluded.next)",
-                (partition, upto),
-            )
-
-    def _keep(self, record: Record) -> str | None:
-        """Store one event; returns its case if it is one of those that make the board and no copy of a known one."""
-        if record.value is None:
-            return None
-        try:
-            attributes = read_attributes(record.headers)
-            if attributes.type not in _ORDER:
-                return None
-            said = read_data(record.value, BY_NAME[attributes.type].data)
-        except Malformed as error:
-            place = (record.at.partition, record.at.offset, error.code)
-            self._db.execute("insert or ignore into unreadable values (?, ?, ?)", place)
-            return None
-        at = (attributes.time or record.appended).astimezone(UTC)
-        row = (attributes.source, attributes.id, said.case, at.isoformat(), attributes.type, said.model_dump_json())
-        kept = self._db.execute("insert or ignore into event values (?, ?, ?, ?, ?, ?)", row)
-        return str(said.case) if kept.rowcount else None
-
-    def _events(self, case: str) -> list[Happened]:
-        found = self._db.execute("select at, type, id, data from event where case_id = ?", (case,))
-        return [
-            Happened(datetime.fromisoformat(at), _ORDER[kind], id_, kind, BY_NAME[kind].data.model_validate_json(said))
-            for at, kind, id_, said in found
-        ]
+def run(parsed: argparse.Namespace) -> int:
+    """show where every case stands, and how long decisions took"""
+    board = Board(parsed.data / "board.sqlite")
+    try:
+        if parsed.rebuild:
+            board.forget()
+        asyncio.run(_show(board, follow=parsed.follow))
+    except Unavailable:
+        raise EventsError(f"No broker answers at {settings().kafka_brokers}: start it with make run.") from None
+    except NotFound:
+        raise EventsError("The topics are not there yet: make topics creates them.") from None
+    finally:
+        board.close()
+    return 0
 
 
-def fold(case: str, events: Iterable[Happened]) -> Row:
-    """The row that the events of a case make, in whatever order they come."""
-    row: dict[str, Any] = dict.fromkeys(field.name for field in fields(Row))
-    for event in sorted(events, key=lambda each: each[:3]):
-        row |= {"last_event": event.type, "last_at": event.at, **_said(event.data)}
-    return Row(**{**row, "case": case})
+def report(rows: Sequence[Row], most: int = 30) -> str:
+    """Counts by state, turnaround, and the cases that changed last."""
+    states = Counter(row.state for row in rows)
+    counted = table(("state", "cases"), [(state, str(count)) for state, count in sorted(states.items())])
+    taken = table(_FIGURES, [_line(each) for each in turnaround(rows)])
+    appealed = Counter(row.appeals for row in rows if row.appeals)
+    latest = sorted(rows, key=lambda row: row.last_at, reverse=True)[:most]
+    cases = table(_CASES, [_case(row, appealed[row.case]) for row in latest])
+    left = f"\n… and {len(rows) - most} more" if len(rows) > most else ""
+    return f"{counted}\n\n{taken}\n\n{cases}{left}"
 
 
-def _said(event: data.EventData) -> dict[str, Any]:
-    """What an event says of its case's row."""
-    match event:
-        case data.Received():
-            names = ("submitter", "line_of_business", "urgency", "received_at", "due", "appeals")
-            return {"state": CaseState.RECEIVED.value, **{name: getattr(event, name) for name in names}}
-        case data.Pended():
-            return {"state": CaseState.IN_REVIEW.value, "due": event.due}
-        case data.InformationRequested():
-            return {"state": CaseState.INFORMATION_REQUESTED.value}
-        case data.Expired():
-            return {"state": event.state, "due": event.due}
-        case data.Decided():
-            return {"state": event.state, "decided_at": event.decided_at}
-    return {}
+async def _show(board: Board, *, follow: bool) -> None:
+    log = KafkaLog(brokers(settings()))
+    try:
+        begin = time.monotonic()
+        _print(board, await board.update(log), time.monotonic() - begin)
+        while follow:
+            await asyncio.sleep(PAUSE)
+            if taken := await board.update(log):
+                _print(board, taken, PAUSE)
+    finally:
+        await log.aclose()
 
 
-def _stored(row: Row) -> tuple[str | None, ...]:
-    return tuple(value.isoformat() if isinstance(value, datetime) else value for value in astuple(row))
+def _print(board: Board, taken: int, seconds: float) -> None:
+    unreadable = f", {board.unreadable()} unreadable in all" if board.unreadable() else ""
+    print(f"{report(board.rows())}\n\n{taken} records read in {seconds:.1f} s{unreadable}\n", flush=True)
 
 
-def _row(found: dict[str, Any]) -> Row:
-    instants = ("received_at", "due", "decided_at", "last_at")
-    read = {name: datetime.fromisoformat(found[name]) for name in instants if found[name]}
-    line, urgency = found["line_of_business"], found["urgency"]
-    return Row(
-        **{
-            **found,
-            **read,
-            "line_of_business": LineOfBusiness(line) if line else None,
-            "urgency": Urgency(urgency) if urgency else None,
-        }
+def _line(each: Turnaround) -> tuple[str, ...]:
+    counts = (str(each.requests), str(each.decided), str(each.on_time))
+    return (each.line_of_business, each.urgency, *counts, *map(_hours, (each.mean, each.median, each.ninetieth)))
+
+
+def _case(row: Row, appeals: int) -> tuple[str, ...]:
+    on_time = {True: "yes", False: "no", None: NONE}[row.on_time]
+    return (
+        row.case,
+        row.state,
+        row.line_of_business or NONE,
+        row.urgency or NONE,
+        f"{row.due:%Y-%m-%d %H:%M}" if row.due else NONE,
+        f"{row.decided_at:%Y-%m-%d %H:%M}" if row.decided_at else NONE,
+        _hours(row.hours),
+        on_time,
+        str(appeals) if appeals else NONE,
     )
+
+
+def _hours(value: float | None) -> str:
+    return NONE if value is None else f"{value:.2f}"

@@ -20,7 +20,7 @@ from adapters.events.memory import MemoryEvents
 from domain.case import instance_id
 from domain.events.catalog import DECIDED, EXPIRED, INFORMATION_REQUESTED, PENDED, RECEIVED, EventType, Topic
 from domain.events.cloud_event import CloudEvent, to_headers, to_value
-from events import board
+from events import projection
 
 START = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 LINES = ("medicare-advantage", "medicaid", "commercial")
@@ -103,8 +103,8 @@ def _dying(path: Path, statements: int) -> None:
 
     real, log = sqlite3.connect, MemoryEvents()
     fill(log)
-    with mock.patch.object(sqlite3, "connect", connect), mock.patch.object(board, "BATCH", 10):
-        asyncio.run(board.Board(path).update(log))
+    with mock.patch.object(sqlite3, "connect", connect), mock.patch.object(projection, "BATCH", 10):
+        asyncio.run(projection.Board(path).update(log))
 
 
 if __name__ == "__main__":
