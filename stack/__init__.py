@@ -4,6 +4,6 @@
 """
 
 from stack.lifecycle import Servers, State, down, status, up
-from stack.options import Options, StackError
+from stack.options import Options, StackError, ToolMissing
 
-__all__ = ["Options", "Servers", "StackError", "State", "down", "status", "up"]
+__all__ = ["Options", "Servers", "StackError", "State", "ToolMissing", "down", "status", "up"]

@@ -11,7 +11,7 @@ from glob import glob
 from pathlib import Path
 from typing import Final
 
-from stack.options import StackError
+from stack.options import ToolMissing
 
 OLDEST: Final = 21
 _FOLDERS: Final = (
@@ -62,13 +62,13 @@ def jvm_options(server: str, jdk: Jdk, archive: Path) -> list[str]:
 
 
 def find_jdk(environment: Mapping[str, str] = os.environ, folders: Sequence[str] = _FOLDERS) -> Jdk:
-    """The newest JDK of version 21 or newer, of JAVA_HOME, the PATH and the usual folders. Raises ``StackError``."""
+    """The newest JDK of version 21 or newer, of JAVA_HOME, the PATH and the usual folders. Raises ``ToolMissing``."""
     homes = {home.resolve() for home in _homes(environment, folders) if (home / "bin" / "javac").exists()}
     jdks = [Jdk(home, version) for home in homes if (version := _version(home))]
     suitable = [jdk for jdk in jdks if jdk.version >= OLDEST]
     if not suitable:
         found = ", ".join(sorted(str(jdk.version) for jdk in jdks)) or "none"
-        raise StackError(
+        raise ToolMissing(
             f"A JDK of version {OLDEST} or newer is needed (found: {found}): "
             "install one, for example Eclipse Temurin, or point JAVA_HOME to it."
         )
@@ -76,11 +76,11 @@ def find_jdk(environment: Mapping[str, str] = os.environ, folders: Sequence[str]
 
 
 def find_maven(environment: Mapping[str, str] = os.environ) -> str:
-    """The ``mvn`` program, of the PATH or MAVEN_HOME. Raises ``StackError``."""
+    """The ``mvn`` program, of the PATH or MAVEN_HOME. Raises ``ToolMissing``."""
     folders = [environment.get("PATH", ""), f"{environment.get('MAVEN_HOME', '/nonexistent')}/bin"]
     maven = shutil.which("mvn", path=os.pathsep.join(folders))
     if maven is None:
-        raise StackError("Maven is needed to build the servers: install it, so that mvn is on the PATH.")
+        raise ToolMissing("Maven is needed to build the servers: install it, so that mvn is on the PATH.")
     return maven
 
 

@@ -21,6 +21,10 @@ class StackError(Exception):
     """The stack cannot do what was asked; the message is one sentence for the person at the keyboard."""
 
 
+class ToolMissing(StackError):
+    """This machine has no JDK or no Maven that would do."""
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """Settings of one stack. Two stacks may run beside each other with another ``data`` and other ports."""

@@ -31,7 +31,7 @@ def servers(stack_options: stack.Options) -> Iterator[stack.Servers]:
     """The real rules service, FHIR server, broker and schema registry. Skips where no JDK or Maven is found."""
     try:
         running = stack.up(stack_options)
-    except stack.StackError as error:
+    except stack.ToolMissing as error:
         pytest.skip(str(error))
     try:
         yield running

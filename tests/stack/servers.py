@@ -20,10 +20,8 @@ def start(options: stack.Options) -> stack.Servers:
     """``stack.up``, or the test is skipped where no JDK or Maven is found."""
     try:
         return stack.up(options)
-    except stack.StackError as error:
-        if "is needed" in str(error):
-            pytest.skip(str(error))
-        raise
+    except stack.ToolMissing as error:
+        pytest.skip(str(error))
 
 
 def kill(options: stack.Options, name: str) -> None:

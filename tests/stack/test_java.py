@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from stack.java import Jdk, find_jdk, find_maven, jvm_options
-from stack.options import StackError
+from stack.options import ToolMissing
 
 
 def install(home: Path, version: str, programs: tuple[str, ...] = ("java", "javac")) -> Path:
@@ -36,7 +36,7 @@ def test_a_java_on_the_path_is_followed_to_its_jdk(tmp_path: Path) -> None:
 
 def test_a_runtime_without_a_compiler_does_not_do(tmp_path: Path) -> None:
     install(tmp_path / "jre", "25", ("java",))
-    with pytest.raises(StackError, match=r"found: none"):
+    with pytest.raises(ToolMissing, match=r"found: none"):
         find_jdk({}, [str(tmp_path / "*")])
 
 
@@ -44,7 +44,7 @@ def test_what_is_too_old_is_told_in_one_sentence(tmp_path: Path) -> None:
     install(tmp_path / "a", "17.0.9")
     install(tmp_path / "b", "11.0.1")
     with pytest.raises(
-        StackError, match=r"^A JDK of version 21 or newer is needed \(found: 11, 17\): install one.*\.$"
+        ToolMissing, match=r"^A JDK of version 21 or newer is needed \(found: 11, 17\): install one.*\.$"
     ):
         find_jdk({"JAVA_HOME": str(tmp_path / "gone")}, [str(tmp_path / "*")])
 
@@ -52,7 +52,7 @@ def test_what_is_too_old_is_told_in_one_sentence(tmp_path: Path) -> None:
 def test_maven_is_found_or_asked_for(tmp_path: Path) -> None:
     home = install(tmp_path, "21", ("mvn",))
     assert find_maven({"PATH": "", "MAVEN_HOME": str(home)}) == str(home / "bin" / "mvn")
-    with pytest.raises(StackError, match=r"Maven is needed"):
+    with pytest.raises(ToolMissing, match=r"Maven is needed"):
         find_maven({"PATH": "/nonexistent"})
 
 
