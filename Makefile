@@ -1,7 +1,7 @@
 # The verbs of the project. `make` lists them.
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
-.PHONY: help run test unit lint bench parked resume clean
+.PHONY: help run test unit lint bench parked resume topics clean
 
 find = $(shell for p in $(1); do "$$p" -c 'import sys; sys.exit(not $(2))' 2>/dev/null && { echo "$$p"; break; }; done)
 PYTHON ?= $(call find,python3 python3.13 python3.12 python3.11,sys.version_info >= (3, 11))
@@ -47,6 +47,9 @@ parked: .venv/.ready  ## list the cases of the running engine that wait for an o
 
 resume: .venv/.ready  ## let a parked case go on (CASE=its id)
 	@$(BIN)/python -m samples resume $(CASE)
+
+topics: .venv/.ready  ## bring topics and schemas to what events/ says; starts broker and registry (DRY=1: show only; FORCE=1: delete too)
+	@$(BIN)/python -m events topics $(if $(DRY),--dry-run) $(if $(FORCE),--force) $(ARGS)
 
 clean:  ## stop the local servers and forget their data
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m stack stop; fi
