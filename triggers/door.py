@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
-import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -23,9 +21,9 @@ from domain.problem_json import problem
 from triggers import pages
 from triggers.body import limited, read_json
 from triggers.desk import Desk
+from triggers.faults import log_fault
 from triggers.instances import Instances
 
-LOG: Final = logging.getLogger("workflow.triggers")
 FHIR_JSON: Final = "application/fhir+json"
 ANONYMOUS: Final = func.AuthLevel.ANONYMOUS
 WITH_KEY: Final = func.AuthLevel.FUNCTION
@@ -136,9 +134,7 @@ def _failed(error: WorkflowError, dialect: Dialect) -> func.HttpResponse:
 
 
 def _defect(error: Exception, name: str) -> Defect:
-    """Type and frames are logged, values never are."""
-    frames = [f"{f.filename.rsplit('/', 1)[-1]}:{f.lineno}:{f.name}" for f in traceback.extract_tb(error.__traceback__)]
-    LOG.error("%s failed with %s at %s", name, type(error).__name__, " < ".join(reversed(frames[-6:])))
+    log_fault(error, name)
     return Defect("internal", f"{name} failed; the log has the place")
 
 

@@ -106,12 +106,18 @@ class Instances:
                 raise Unavailable("durable", "the task hub did not take the event") from error
 
     async def signal(self, entity: str, key: str, operation: str, data: Any) -> None:
-        """Signal an entity."""
-        await self._client.signal_entity(df.EntityId(entity, key), operation, data)
+        """Signal an entity. Raises ``Unavailable('durable')``."""
+        try:
+            await self._client.signal_entity(df.EntityId(entity, key), operation, data)
+        except Exception as error:
+            raise Unavailable("durable", "the task hub did not take the signal") from error
 
     async def entity(self, entity: str, key: str) -> Any:
-        """An entity's state, or ``None``."""
-        response = await self._client.read_entity_state(df.EntityId(entity, key))
+        """An entity's state, or ``None``. Raises ``Unavailable('durable')``."""
+        try:
+            response = await self._client.read_entity_state(df.EntityId(entity, key))
+        except Exception as error:
+            raise Unavailable("durable", "the task hub does not answer") from error
         state = response.entity_state if response.entity_exists else None
         return json.loads(state) if isinstance(state, str) else state
 

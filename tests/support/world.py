@@ -13,13 +13,17 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import azure.durable_functions as df
+
 from adapters.connections import Connections, connections, use
+from adapters.events.base import Record
 from adapters.events.memory import MemoryEvents
 from adapters.fhir.memory import MemoryFhir
 from adapters.notifications.memory import MemoryNotifier
 from adapters.rules.memory import MemoryRules
 from domain.case import CaseKey, Identifier, resource_id
 from domain.cases import CaseRecord, case_task_id, read_case
+from domain.events.cloud_event import CloudEvent, Headers, to_headers, to_value
 from host import lock
 from host.app import AppIndex, load_app
 from host.clock import VirtualClock
@@ -36,6 +40,9 @@ from settings import Settings
 from tests.support.judges import rules
 from tests.support.races import watched_races
 from tests.support.samples import identities, seed
+from triggers.consumer import consume
+from triggers.event import Outcome
+from triggers.instances import Instances
 
 ROOT = Path(__file__).parents[2]
 START = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)
@@ -118,6 +125,23 @@ class World:
         """``$submit``."""
         return await self.send("POST", "/fhir/Claim/$submit", bundle, who=who)
 
+    async def deliver(
+        self, topic: str, key: str | None, event: CloudEvent | bytes, headers: Headers | None = None
+    ) -> Outcome:
+        """Append a record to a topic and take it. ``headers``: those of the event by default."""
+        parts = (event, ()) if isinstance(event, bytes) else (to_value(event), to_headers(event))
+        given = parts[1] if headers is None else headers
+        return await self.take(self.events.append(topic, None if key is None else key.encode(), parts[0], given))
+
+    async def take(self, record: Record) -> Outcome:
+        """What the Kafka trigger of its topic does with a record; again is a redelivery."""
+        return await consume(record, connections(), self.instances)
+
+    @property
+    def instances(self) -> Instances:
+        """The task hub as a function sees it."""
+        return Instances(df.DurableOrchestrationClient(self.host.server.binding.text()))
+
     async def advance(self, **units: float) -> None:
         """Move the clock."""
         await self.clock.advance(timedelta(**units))
@@ -195,7 +219,9 @@ async def world(
     after: World | None = None,
     **settings: Any,
 ) -> AsyncIterator[World]:
-    """The app until the block ends. ``timers``: run sweep and audit by the clock too (a week has 10,080 sweeps).
+    """The app until the block ends; ``World.deliver`` stands for its Kafka triggers.
+
+    ``timers``: run sweep and audit by the clock too (a week has 10,080 sweeps).
 
     ``data``: a directory for keys and address, so that the verbs of ``python -m host`` find this host. ``after``: an
     earlier world, whose FHIR server this one goes on with: a restart, given the same ``store``.
@@ -208,8 +234,8 @@ async def world(
     events = after.events if after else MemoryEvents(now=clock.now)
     given = Connections(fhir, judges, notifier, values, events, events, clock.now)
     app = _app()
-    if not timers:
-        app = replace(app, functions=tuple(each for each in app.functions if each.kind is not Kind.TIMER))
+    unserved = {"kafkaTrigger"} if timers else {"kafkaTrigger", Kind.TIMER.value}
+    app = replace(app, functions=tuple(each for each in app.functions if each.kind.value not in unserved))
     with use(given), watched_races() as races:
         if after is None:
             await seed(fhir)
