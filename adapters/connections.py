@@ -11,7 +11,7 @@ from adapters.events.base import Log, Publisher
 from adapters.fhir.base import Fhir
 from adapters.notifications.base import Notifier
 from adapters.rules.base import Rules
-from settings import Settings, settings
+from settings import PREFIX, Settings, SettingsError, settings
 
 
 def utc_now() -> datetime:
@@ -46,21 +46,34 @@ def connections() -> Connections:
 
 def connect(values: Settings) -> Connections:
     """Connections to the servers that the settings name. Nothing is called yet."""
-    from adapters.events.memory import MemoryEvents
+    from adapters.events.kafka import KafkaLog
+    from adapters.events.security import brokers
     from adapters.fhir.http import HttpFhir
     from adapters.notifications.http import HttpNotifier
     from adapters.rules.http import HttpRules
 
     key = values.page_key.get_secret_value().encode() if values.page_key else None
-    events = MemoryEvents()
     return Connections(
         fhir=HttpFhir(str(values.fhir_url), timeout=values.timeout_seconds, page_key=key),
         rules=HttpRules(str(values.rules_url), timeout=values.timeout_seconds),
         notifier=HttpNotifier(values.allowed_hosts, timeout=values.timeout_seconds),
         settings=values,
-        events=events,
-        log=events,
+        events=_publisher(values),
+        log=KafkaLog(brokers(values), values.timeout_seconds),
     )
+
+
+def _publisher(values: Settings) -> Publisher:
+    if values.event_transport == "event-hubs":
+        from adapters.events.event_hubs import EventHubsPublisher
+
+        if values.event_hubs_connection is None:
+            raise SettingsError(f"{PREFIX}EVENT_HUBS_CONNECTION is missing: event-hubs needs the connection string")
+        return EventHubsPublisher(values.event_hubs_connection.get_secret_value(), timeout=values.timeout_seconds)
+    from adapters.events.kafka import KafkaPublisher
+    from adapters.events.security import brokers
+
+    return KafkaPublisher(brokers(values), values.timeout_seconds)
 
 
 @contextmanager

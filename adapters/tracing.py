@@ -12,7 +12,8 @@ _TRACER: Final = trace.get_tracer("workflow.adapters")
 
 
 def client_span(system: str, operation: str) -> AbstractContextManager[Span]:
-    """A client span; ``system`` is ``fhir``, ``rules`` or ``hook``, ``operation`` a method and a type or ruleset."""
+    """A client span. ``system``: ``fhir``, ``rules``, ``events`` or ``hook``; ``operation``: a method and a type, a
+    ruleset or a topic."""
     return _TRACER.start_as_current_span(
         f"{system} {operation}".rstrip(),
         kind=SpanKind.CLIENT,

@@ -19,11 +19,10 @@ blueprint = df.Blueprint()
 async def ready(req: func.HttpRequest) -> func.HttpResponse:
     """200 when all answer, else 503; the body names each. Needs no sign-in and tells nothing else."""
     to = connections()
-    fhir, rules = await asyncio.gather(_state(to.fhir.ready), _state(to.rules.ready))
-    status = 200 if fhir == rules == "ready" else 503
-    return func.HttpResponse(
-        json.dumps({"fhir": fhir, "rules": rules}), status_code=status, mimetype="application/json"
-    )
+    checks = {"fhir": to.fhir.ready, "rules": to.rules.ready, "events": to.events.ready}
+    states = dict(zip(checks, await asyncio.gather(*map(_state, checks.values())), strict=True))
+    status = 200 if set(states.values()) == {"ready"} else 503
+    return func.HttpResponse(json.dumps(states), status_code=status, mimetype="application/json")
 
 
 async def _state(check: Callable[[], Awaitable[None]]) -> str:

@@ -53,7 +53,10 @@ class MemoryEvents:
 
     async def read(self, topic: str, partition: int, start: int, end: int, most: int = 500) -> Sequence[Record]:
         """See ``Log.read``."""
-        return self._kept(topic)[partition][start:end][:most]
+        partitions = self._kept(topic)
+        if partition >= len(partitions):
+            raise NotFound("topic", "there is no such partition")
+        return partitions[partition][start:end][:most]
 
     async def aclose(self) -> None:
         """Nothing to close."""

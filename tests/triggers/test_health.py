@@ -8,16 +8,18 @@ from tests.support.world import World
 
 async def test_ready_needs_no_sign_in(door: World) -> None:
     reply = await door.send("GET", "/health/ready", key=None)
-    assert (reply.status, reply.json) == (200, {"fhir": "ready", "rules": "ready"})
+    assert (reply.status, reply.json) == (200, {"fhir": "ready", "rules": "ready", "events": "ready"})
 
 
 async def test_what_does_not_answer_is_named(door: World) -> None:
     door.rules.available = False
     reply = await door.send("GET", "/health/ready")
-    assert (reply.status, reply.json) == (503, {"fhir": "ready", "rules": "unavailable"})
+    assert (reply.status, reply.json) == (503, {"fhir": "ready", "rules": "unavailable", "events": "ready"})
 
     async def away() -> None:
         raise Unavailable("fhir")
 
     door.fhir.ready = away  # type: ignore[method-assign]
-    assert (await door.send("GET", "/health/ready")).json == {"fhir": "unavailable", "rules": "unavailable"}
+    door.events.answers = False
+    found = (await door.send("GET", "/health/ready")).json
+    assert found == {"fhir": "unavailable", "rules": "unavailable", "events": "unavailable"}
