@@ -20,7 +20,7 @@ from typing import Any
 
 import azure.functions as func
 
-from host.functions import BindingError, Function, Kind, describe
+from host.functions import RETRIED, BindingError, Function, Kind, describe
 from host.settings import HostJson, StartupError, apply_local_settings, is_disabled, read_host_json
 
 SCRIPT_VARIABLE = "PYTHON_SCRIPT_FILE_NAME"
@@ -156,8 +156,10 @@ def _warnings(function: Function, registered: Any) -> list[str]:
     client = getattr(function.call, "client_function", None)
     if client is not None and not inspect.iscoroutinefunction(client):
         found.append(f"{function.name} takes the durable client and must be 'async def': every call of it will fail.")
-    if registered.get_setting("retry_policy") is not None:
-        found.append(f"{function.name} has a retry policy; this host does not apply it.")
+    if function.kind not in RETRIED and registered.get_setting("retry_policy") is not None:
+        found.append(
+            f"{function.name} has a retry policy: Azure applies none to a {function.kind}, nor does this host."
+        )
     return found
 
 

@@ -11,12 +11,15 @@ import pathlib
 import types
 import typing
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 import azure.functions as func
 from azure.functions import meta
+
+from host.kafka import binding as kafka
+from host.retry import MalformedPolicy, RetryPolicy, read_policy
 
 
 class Kind(StrEnum):
@@ -24,6 +27,7 @@ class Kind(StrEnum):
 
     HTTP = "httpTrigger"
     TIMER = "timerTrigger"
+    KAFKA = "kafkaTrigger"
     ORCHESTRATION = "orchestrationTrigger"
     ACTIVITY = "activityTrigger"
     ENTITY = "entityTrigger"
@@ -33,8 +37,11 @@ GENERIC = "generic"
 """The converter of parameters that take str or bytes as they are."""
 DURABLE = frozenset({Kind.ORCHESTRATION, Kind.ACTIVITY, Kind.ENTITY})
 CLIENT = "durableClient"
-SUPPORTED = frozenset({*Kind, "http", CLIENT})
+SUPPORTED = frozenset({*Kind, "http", CLIENT, kafka.OUTPUT})
 """Binding types that this host can serve."""
+
+RETRIED = frozenset({Kind.TIMER, Kind.KAFKA})
+"""Triggers whose retry policies are applied."""
 
 _OUT = 1
 _INOUT = 2
@@ -75,6 +82,10 @@ class Function:
     """The name that orchestrators and clients use: the trigger's name, else the function's."""
     aliases: tuple[str, ...]
     """Further names that lead here: the function's and the def's (the SDK sends the latter for function objects)."""
+    kafka_outputs: Mapping[str, Any] = field(default_factory=dict)
+    """Kafka output bindings by parameter."""
+    retry: RetryPolicy | None = None
+    """Of triggers in ``RETRIED`` only."""
 
 
 def describe(function: Any) -> Function:
@@ -92,12 +103,14 @@ def describe(function: Any) -> Function:
     bound = {binding.name: binding for binding in bindings if binding.name != "$return"}
     needs_context = _take_context(params, bound, annotations)
     _check_names(params, bound)
+    _check_kafka(bindings, annotations)
     inputs, outputs = _types(params, bound, annotations)
+    kind = Kind(trigger.type)
     name = str(function.get_function_name())
     durable_name = _durable_name(trigger) or name
     return Function(
         name=name,
-        kind=Kind(trigger.type),
+        kind=kind,
         call=call,
         trigger=trigger,
         trigger_param=trigger.name,
@@ -109,6 +122,8 @@ def describe(function: Any) -> Function:
         is_async=inspect.iscoroutinefunction(call),
         directory=str(pathlib.Path(inspect.getfile(inspect.unwrap(call))).parent),
         durable_name=durable_name,
+        kafka_outputs={binding.name: binding for binding in bindings if binding.type == kafka.OUTPUT},
+        retry=_policy(function) if kind in RETRIED else None,
         aliases=tuple(dict.fromkeys(each for each in (name, call.__name__) if each != durable_name)),
     )
 
@@ -132,6 +147,21 @@ def _check_supported(bindings: list[Any]) -> None:
             raise BindingError(f"the binding '{binding.type}' (parameter {binding.name}) is not supported by this host")
         if _direction(binding) == _INOUT:
             raise BindingError(f"parameter {binding.name}: 'inout' bindings are not supported")
+
+
+def _check_kafka(bindings: list[Any], annotations: Mapping[str, Any]) -> None:
+    for binding in bindings:
+        if binding.type in (kafka.TRIGGER, kafka.OUTPUT):
+            reason = kafka.refusal(binding, annotations.get(binding.name))
+            if reason is not None:
+                raise BindingError(reason)
+
+
+def _policy(function: Any) -> RetryPolicy | None:
+    try:
+        return read_policy(function)
+    except MalformedPolicy as error:
+        raise BindingError(str(error)) from error
 
 
 def _direction(binding: Any) -> int:

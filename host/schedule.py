@@ -27,6 +27,7 @@ from host.invocation import FunctionFailed
 from host.invoker import AppInvoker
 from host.keys import read_private_json, write_private_json
 from host.ncrontab import Schedule, parse_schedule
+from host.retry import with_retries
 from host.settings import StartupError, resolve
 
 log = logging.getLogger("host.schedule")
@@ -87,6 +88,9 @@ class TimerRunner:
         self._timers = read_timers(app, environ)
         self._tasks: list[asyncio.Task[None]] = []
         self._running: set[asyncio.Task[None]] = set()
+        self._pausing: set[asyncio.Task[None]] = set()
+        """Runs that wait to be tried again."""
+        self._changed = asyncio.Event()
         if (settle_with := getattr(clock, "settle_with", None)) is not None:
             settle_with(self.idle)
 
@@ -95,16 +99,17 @@ class TimerRunner:
         self._tasks = [asyncio.create_task(self._watch(timer), name=timer.function.name) for timer in self._timers]
 
     async def stop(self) -> None:
-        """Start no further run and wait for those that go on."""
-        for task in self._tasks:
+        """Start no further run or retry, and wait for those that go on."""
+        for task in (*self._tasks, *self._pausing):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.idle()
 
     async def idle(self) -> None:
-        """Return when no timer function runs."""
-        while self._running:
-            await asyncio.wait(set(self._running))
+        """Return when no timer function runs; one may wait for its next try."""
+        while self._running - self._pausing:
+            self._changed.clear()
+            await self._changed.wait()
 
     async def run_now(self, function: Function) -> None:
         """Start a run beside the schedule and return at once."""
@@ -135,21 +140,47 @@ class TimerRunner:
     def _spawn(self, timer: Timer, past_due: bool) -> asyncio.Task[None]:
         task = asyncio.create_task(self._invoke(timer, past_due))
         self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        task.add_done_callback(self._ended)
         return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        self._changed.set()
 
     async def _invoke(self, timer: Timer, past_due: bool) -> None:
         function = timer.function
         attributes = {"faas.name": function.name, "faas.trigger": "timer"}
         try:
             with self._invoker.telemetry.span(f"timer:{function.name}", None, attributes) as span:
-                body = json.dumps(self._datum(timer, past_due))
-                call = Call(function.name, body, str(uuid.uuid4()), self._invoker.client, span.traceparent)
-                await self._invoker.run(function, call)
+                body, policy = json.dumps(self._datum(timer, past_due)), function.retry
+
+                async def attempt(retry: int) -> None:
+                    call = Call(
+                        function.name,
+                        body,
+                        str(uuid.uuid4()),
+                        self._invoker.client,
+                        span.traceparent,
+                        retry_count=retry,
+                        max_retry_count=policy.max_retry_count if policy else 0,
+                    )
+                    await self._invoker.run(function, call)
+
+                await with_retries(function.name, policy, attempt, self._pause)
         except FunctionFailed as failure:
             log_failure(log, function.name, failure)
         except Exception as error:
             log.error("%s was not run to its end: %s", function.name, type(error).__name__)
+
+    async def _pause(self, span: timedelta) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._pausing.add(task)
+        self._changed.set()
+        try:
+            await self.clock.sleep_until(self.clock.now() + span)
+        finally:
+            self._pausing.discard(task)
 
     def _datum(self, timer: Timer, past_due: bool) -> dict[str, Any]:
         last, due = self._due.get(timer)

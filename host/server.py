@@ -13,6 +13,7 @@ from aiohttp import web
 
 from host.app import AppIndex
 from host.client_binding import PUBLIC, ClientBinding
+from host.deliveries import Deliveries
 from host.functions import Kind
 from host.http.admin import Admin
 from host.http.entities import EntityApi
@@ -109,6 +110,7 @@ async def serve(
     options: ServerOptions | None = None,
     listener: Listener | None = None,
     environ: Mapping[str, str] = os.environ,
+    deliveries: Deliveries | None = None,
 ) -> Server:
     """Answer on a port, and give the invoker the client binding of this address.
 
@@ -121,7 +123,7 @@ async def serve(
     invoker.client = listener.binding.text()
     web_app = web.Application(client_max_size=options.max_body, middlewares=[_failures])
     triggers = HttpTriggers(routes, options.keys, invoker)
-    web_app.add_routes(Admin(app, hub, options.keys, timers, triggers).routes())
+    web_app.add_routes(Admin(app, hub, options.keys, timers, triggers, deliveries or Deliveries()).routes())
     _add_management(web_app, hub, listener.binding, options.keys)
     sign_in = SignIn(options.identities)
     web_app.add_routes(sign_in.routes())

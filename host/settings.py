@@ -15,6 +15,8 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from host.kafka.section import KafkaSection
+
 _TIMESPAN = re.compile(r"^(-)?(?:(\d+)\.)?(\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d{1,7}))?)?$")
 _REFERENCE = re.compile(r"%([^%\s]+)%")
 
@@ -49,6 +51,7 @@ class DurableSection(_Section):
 class Extensions(_Section):
     """``extensions``."""
 
+    kafka: KafkaSection = Field(default_factory=lambda: KafkaSection.model_validate({}))
     http: HttpSection = Field(default_factory=lambda: HttpSection.model_validate({}))
     durable: DurableSection = Field(default_factory=lambda: DurableSection.model_validate({}), alias="durableTask")
 
@@ -74,6 +77,11 @@ class HostJson(_Section):
     def durable(self) -> DurableSection:
         """``extensions.durableTask``."""
         return self.extensions.durable
+
+    @property
+    def kafka(self) -> KafkaSection:
+        """``extensions.kafka``."""
+        return self.extensions.kafka
 
     @property
     def timeout(self) -> timedelta | None:

@@ -11,8 +11,8 @@ import contextlib
 import os
 import re
 import secrets
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span, Tracer
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 CONNECTION = "APPLICATIONINSIGHTS_CONNECTION_STRING"
 _TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
 
-Attributes = Mapping[str, str]
+Attributes = Mapping[str, str | int]
+SpanKindName = Literal["internal", "server", "consumer"]
 
 
 class Telemetry:
@@ -32,15 +33,25 @@ class Telemetry:
         self._tracer = tracer
 
     @contextlib.contextmanager
-    def span(self, name: str, parent: str | None, attributes: Attributes, server: bool = False) -> Iterator[TraceSpan]:
-        """A span below ``parent`` (a W3C traceparent; None: a new trace). An exception marks it failed, by type."""
+    def span(
+        self,
+        name: str,
+        parent: str | None,
+        attributes: Attributes,
+        kind: SpanKindName = "internal",
+        links: Sequence[str] = (),
+    ) -> Iterator[TraceSpan]:
+        """A span below ``parent`` (a W3C traceparent; None: a new trace), linked to others.
+
+        An exception marks it failed, by type.
+        """
         if self._tracer is None:
             yield TraceSpan(_child(parent))
             return
-        from opentelemetry.trace import SpanKind
+        from opentelemetry.trace import Link, SpanKind, get_current_span
 
-        kind = SpanKind.SERVER if server else SpanKind.INTERNAL
-        span = self._tracer.start_span(name, _context(parent), kind, dict(attributes))
+        linked = [Link(get_current_span(_context(each)).get_span_context()) for each in dict.fromkeys(links)]
+        span = self._tracer.start_span(name, _context(parent), SpanKind[kind.upper()], dict(attributes), linked)
         try:
             yield TraceSpan(_traceparent(span), span)
         except BaseException as error:

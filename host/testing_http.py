@@ -16,8 +16,10 @@ import aiohttp
 
 from host.app import AppIndex, load_app
 from host.clock import Clock, VirtualClock
+from host.deliveries import Deliveries
 from host.identity import Identities, Identity
 from host.invoker import AppInvoker
+from host.kafka.runner import KafkaRunner
 from host.keys import Keys
 from host.options import Compat, HubOptions
 from host.schedule import TimerRunner
@@ -37,6 +39,7 @@ class HttpHost:
     timers: TimerRunner
     client: aiohttp.ClientSession
     """Talks to the host; paths are relative to its origin."""
+    deliveries: Deliveries
 
     @property
     def keys(self) -> Keys:
@@ -55,11 +58,13 @@ async def http_host(
     identities: Sequence[Identity] | None = None,
     timer_file: Path | None = None,
     run_timers: bool = True,
+    run_kafka: bool = False,
     telemetry: Telemetry | None = None,
 ) -> AsyncIterator[HttpHost]:
     """Serve an app until the block ends. The token of an identity is its id.
 
     ``run_timers=False`` leaves the schedules alone (a test that moves the clock by weeks would run each of them).
+    Without ``run_kafka=True`` no broker is asked: Kafka triggers receive nothing and Kafka outputs go nowhere.
     """
     app = load_app(app) if isinstance(app, Path) else app
     people = (
@@ -74,14 +79,23 @@ async def http_host(
         hub = HubOptions.from_host_json(app.host_json.raw, compat)
         async with durable_host(invoker, clock=clock, store=store, options=hub) as durable:
             timers = TimerRunner(app, invoker, clock, timer_file)
-            server = await serve(app, durable.hub, invoker, timers, options)
+            deliveries = Deliveries()
+            kafka = KafkaRunner(app, invoker, clock, deliveries, compat) if run_kafka else None
+            server = await serve(app, durable.hub, invoker, timers, options, deliveries=deliveries)
             if run_timers:
                 timers.start()
-            # The jar takes cookies of a bare address too.
-            async with aiohttp.ClientSession(server.origin, cookie_jar=aiohttp.CookieJar(unsafe=True)) as client:
-                yield HttpHost(app, durable, server, timers, client)
-            await server.drain()
-            await timers.stop()
+            if kafka is not None:
+                kafka.start()
+            try:
+                # The jar takes cookies of a bare address too.
+                async with aiohttp.ClientSession(server.origin, cookie_jar=aiohttp.CookieJar(unsafe=True)) as client:
+                    yield HttpHost(app, durable, server, timers, client, deliveries)
+                await server.drain()
+                await timers.stop()
+            finally:
+                if kafka is not None:
+                    await kafka.stop()
+                    await kafka.close()
             await server.close()
     finally:
         await invoker.close()

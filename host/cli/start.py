@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import os
 import signal
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,10 +14,12 @@ from pathlib import Path
 from host import lock, logs, telemetry
 from host.app import AppIndex, load_app
 from host.clock import Clock, SystemClock, VirtualClock
+from host.deliveries import Deliveries
 from host.functions import Kind
 from host.hub import TaskHub
 from host.identity import Identities, Identity, read_identities
 from host.invoker import AppInvoker
+from host.kafka.runner import KafkaRunner
 from host.keys import Keys, read_private_json, write_private_json
 from host.options import HubOptions
 from host.schedule import TimerRunner
@@ -41,13 +44,18 @@ class _Host:
     server: Server
     hub: TaskHub
     timers: TimerRunner
+    kafka: KafkaRunner
     invoker: AppInvoker
 
     async def close(self) -> None:
-        """No new requests, then timers, then the engine; the client API answers until the functions have ended."""
+        """No new requests, then timers and messages, then the engine.
+
+        The client API answers until the functions have ended.
+        """
         await self.server.drain()
-        await self.timers.stop()
+        await asyncio.gather(self.timers.stop(), self.kafka.stop())
         await self.hub.stop()
+        await self.kafka.close()
         await self.server.close()
         await self.invoker.close()
 
@@ -101,16 +109,19 @@ async def _serve(
     if isinstance(clock, VirtualClock):
         clock.settle_with(hub.idle)
     timers = TimerRunner(app, invoker, clock, data / TIMERS)
+    deliveries = Deliveries()
+    kafka = KafkaRunner(app, invoker, clock, deliveries, options.compat)
     await invoker.open()
     working = asyncio.create_task(hub.run())
     await _ready(hub, working)
-    server = await serve(app, hub, invoker, timers, server_options, listener)
+    server = await serve(app, hub, invoker, timers, server_options, listener, deliveries=deliveries)
     lock.publish(data, server.origin)
     timers.start()
-    _announce(app, server)
+    kafka.start()
+    _announce((*app.warnings, *kafka.warnings), app, server)
     await asyncio.wait({working, asyncio.create_task(stopping.wait())}, return_when=asyncio.FIRST_COMPLETED)
     failed = working.done()
-    await _stop(_Host(server, hub, timers, invoker), options.drain)
+    await _stop(_Host(server, hub, timers, kafka, invoker), options.drain)
     spans.shutdown()
     return 1 if failed else 0
 
@@ -167,8 +178,8 @@ def _server_options(
     )
 
 
-def _announce(app: AppIndex, server: Server) -> None:
-    for warning in app.warnings:
+def _announce(warnings: Sequence[str], app: AppIndex, server: Server) -> None:
+    for warning in warnings:
         print(f"Warning: {warning}")
     print(describe_functions(app, server))
     print(f"Ready at {server.origin} (Ctrl-C stops)", flush=True)

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from host.app import AppIndex
 from host.clock import VirtualClock
+from host.deliveries import Deliveries
 from host.functions import Kind
 from host.http import query
 from host.http.errors import BadRequest
@@ -23,13 +24,22 @@ from host.schedule import TimerRunner
 class Admin:
     """Handlers of ``/admin`` (master key) and ``/health`` (open)."""
 
-    def __init__(self, app: AppIndex, hub: TaskHub, keys: Keys, timers: TimerRunner, triggers: HttpTriggers) -> None:
+    def __init__(
+        self,
+        app: AppIndex,
+        hub: TaskHub,
+        keys: Keys,
+        timers: TimerRunner,
+        triggers: HttpTriggers,
+        deliveries: Deliveries,
+    ) -> None:
         self._app = app
         self._clock = timers.clock
         self._triggers = triggers
         self._hub = hub
         self._keys = keys
         self._timers = timers
+        self._deliveries = deliveries
 
     def routes(self) -> list[web.RouteDef]:
         """The routes; those of ``/health`` are ours only where the app has none."""
@@ -37,6 +47,7 @@ class Admin:
         return [route for route in health if not self._triggers.routes.has(route.path)] + [
             web.get("/admin/host/status", self.status),
             web.get("/admin/host/ping", self.live),
+            web.get("/admin/deliveries", self.deliveries),
             web.get("/admin/instances", self.instances),
             web.get("/admin/instances/{id}", self.instance),
             web.get("/admin/instances/{id}/history", self.history),
@@ -59,7 +70,17 @@ class Admin:
         """State of the host."""
         self._check(request)
         functions = [{"name": each.name, "trigger": str(each.kind)} for each in self._app.functions]
-        return _json({"id": self._app.host_json.durable.hub_name, "state": "Running", "functions": functions})
+        outages = {name: since.isoformat() for name, since in self._deliveries.outages.items()}
+        hub = self._app.host_json.durable.hub_name
+        return _json({"id": hub, "state": "Running", "functions": functions, "outages": outages})
+
+    async def deliveries(self, request: web.Request) -> web.Response:
+        """What message triggers delivered, those numbered above ``after`` only; positions, lag and outages."""
+        self._check(request)
+        after = request.query.get("after", "0")
+        if not after.isdecimal():
+            raise BadRequest("after must be a number.")
+        return _json(self._deliveries.view(int(after)))
 
     async def instances(self, request: web.Request) -> web.Response:
         """Instances with what they wait for."""

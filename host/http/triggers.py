@@ -135,7 +135,7 @@ class HttpTriggers:
             "http.route": target.path,
             "faas.name": target.function.name,
         }
-        with self._invoker.telemetry.span(f"{request.method} {target.path}", parent, attributes, server=True) as span:
+        with self._invoker.telemetry.span(f"{request.method} {target.path}", parent, attributes, kind="server") as span:
             state = request.headers.get("tracestate")
             call = Call(target.function.name, seen, str(uuid.uuid4()), self._invoker.client, span.traceparent, state)
             try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from host.app import AppIndex, load_app
 from host.functions import Kind
 from host.http.triggers import build_routes
+from host.retry import RetryPolicy
 from host.settings import StartupError
 
 HEAD = """
@@ -103,16 +105,38 @@ app.register_blueprint(bp)
     assert "x takes the durable client and must be 'async def'" in index.warnings[0]
 
 
-def test_retry_policy_is_warned_of(tmp_path: Path) -> None:
-    index = load(
-        tmp_path,
-        """
-@app.timer_trigger(schedule="0 * * * * *", arg_name="t")
-@app.retry(strategy="fixed_delay", max_retry_count="3", delay_interval="00:00:01")
-def f(t: func.TimerRequest) -> None: ...
-""",
-    )
-    assert index.warnings == ("f has a retry policy; this host does not apply it.",)
+RETRIED = """
+@app.{trigger}
+@app.retry(strategy="{strategy}", max_retry_count="{count}", delay_interval="00:00:01")
+def f(t): ...
+"""
+TIMER = 'timer_trigger(schedule="0 * * * * *", arg_name="t")'
+
+
+def test_retry_policy_of_a_timer_is_read(tmp_path: Path) -> None:
+    index = load(tmp_path, RETRIED.format(trigger=TIMER, strategy="fixed_delay", count=3))
+    assert index.function("f").retry == RetryPolicy("fixed_delay", 3, delay=timedelta(seconds=1))
+    assert not index.warnings
+
+
+def test_retry_policy_where_azure_applies_none_is_warned_of(tmp_path: Path) -> None:
+    source = RETRIED.format(trigger='route(route="f")', strategy="fixed_delay", count=3)
+    index = load(tmp_path, source.replace("(t)", "(req)"))
+    assert index.warnings == ("f has a retry policy: Azure applies none to a httpTrigger, nor does this host.",)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "count", "reason"),
+    [
+        ("fixed_delay", "often", "whole number"),
+        ("fixed_delay", "-2", "from -1"),
+        ("linear", "1", "fixed_delay or exponential_backoff"),
+        ("exponential_backoff", "1", "minimum_interval of the form HH:MM:SS"),
+    ],
+)
+def test_malformed_retry_policy_is_refused(tmp_path: Path, strategy: str, count: str, reason: str) -> None:
+    index = load(tmp_path, RETRIED.format(trigger=TIMER, strategy=strategy, count=count))
+    assert reason in index.refused["f"]
 
 
 @pytest.mark.parametrize(

@@ -162,3 +162,46 @@ class SetBack(VirtualClock):
     def now(self) -> datetime:
         now = super().now()
         return now - timedelta(minutes=2) if now >= START + timedelta(hours=1) else now
+
+
+RETRIED = """
+import azure.functions as func
+app = func.FunctionApp()
+seen = []
+
+@app.timer_trigger(schedule="0 0 * * * *", arg_name="timer", use_monitor=False)
+@app.retry(strategy="exponential_backoff", max_retry_count="{count}", minimum_interval="00:00:10",
+           maximum_interval="00:05:00")
+def tick(timer: func.TimerRequest, context: func.Context) -> None:
+    seen.append((context.invocation_id, context.retry_context.retry_count, context.retry_context.max_retry_count))
+    raise ValueError("canary-value")
+"""
+
+
+def make_retried(folder: Path, count: int) -> AppIndex:
+    (folder / "host.json").write_text('{"version": "2.0"}')
+    (folder / "timer_app.py").write_text(RETRIED.format(count=count))
+    return load_app(folder, {"PYTHON_SCRIPT_FILE_NAME": "timer_app.py"})
+
+
+async def test_failed_run_is_retried_by_its_policy(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async with http_host(make_retried(tmp_path, 2), clock=VirtualClock(START)) as host:
+        await host.durable.advance(hours=1)
+        assert [retry for _, retry, _ in seen()] == [0]
+        await host.durable.advance(seconds=9)
+        assert [retry for _, retry, _ in seen()] == [0], "the pause has not ended"
+        await host.durable.advance(seconds=1)
+        assert [retry for _, retry, _ in seen()] == [0, 1]
+        await host.durable.advance(minutes=5)
+        assert [retry for _, retry, _ in seen()] == [0, 1, 2]
+        assert {most for _, _, most in seen()} == {2}
+        assert len({invocation for invocation, _, _ in seen()}) == 3, "each try is an invocation of its own"
+        await host.durable.advance(minutes=30)
+        assert len(seen()) == 3
+    assert "canary-value" not in caplog.text
+
+
+async def test_stop_does_not_wait_for_a_retry(tmp_path: Path) -> None:
+    async with http_host(make_retried(tmp_path, -1), clock=VirtualClock(START)) as host:
+        await host.durable.advance(hours=1)
+    assert len(seen()) == 1

@@ -1,0 +1,243 @@
+"""Run a Kafka function on records until they are done.
+
+Offsets are stored after the function has succeeded, so a crash means redelivery. What a failure means is set in
+host.json: ``commitOnFailure`` true (the default) stores the offset all the same and the record is lost; false tries
+again in place, ``maxRetries`` times.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from host.call import Call
+from host.clock import Clock
+from host.deliveries import Deliveries, Delivery, Outcome, now
+from host.http.triggers import log_failure
+from host.invocation import FunctionFailed
+from host.invoker import AppInvoker
+from host.kafka.binding import KafkaTrigger
+from host.kafka.record import Held, Record, several, single
+from host.kafka.section import KafkaSection
+from host.retry import FOREVER, with_retries
+
+log = logging.getLogger("host.kafka")
+
+TYPE = "ce_type"
+"""Header of the event's type: CloudEvents in binary mode."""
+
+
+class Abandoned(Exception):
+    """The delivery ends without its records being done."""
+
+
+@dataclass(eq=False)
+class _Job:
+    """A delivery that runs."""
+
+    records: list[Record]
+    task: asyncio.Task[None] | None = None
+    stopped: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set: begin no further try."""
+
+
+class Deliverer:
+    """Runs one function. Used on the host's loop."""
+
+    def __init__(
+        self,
+        trigger: KafkaTrigger,
+        section: KafkaSection,
+        invoker: AppInvoker,
+        clock: Clock,
+        deliveries: Deliveries,
+        done: Callable[[Held, int, int], None],
+        pause: timedelta,
+    ) -> None:
+        self.trigger = trigger
+        self._section = section
+        self._invoker = invoker
+        self._clock = clock
+        self._deliveries = deliveries
+        self._done = done
+        """Told a partition, the offset after the last record that is done, and the number of records."""
+        self._pause = pause
+        """Between two tries in place."""
+        self._jobs: set[_Job] = set()
+        self._stopping = False
+
+    async def deliver(self, records: Sequence[Record]) -> None:
+        """Run the function on these records until they are done, or their partitions are gone."""
+        job = _Job([record for record in records if not record.held.closing], asyncio.current_task())
+        if not job.records or self._stopping:
+            return
+        self._jobs.add(job)
+        try:
+            await self._until_done(job)
+        except Abandoned:
+            log.info("%s: a delivery ends without success; its records come again", self.trigger.function.name)
+        finally:
+            self._jobs.discard(job)
+
+    async def stop(self) -> None:
+        """Begin no try any more, and wait for those that run."""
+        self._stopping = True
+        await self._end(list(self._jobs))
+
+    async def released(self, held: Sequence[Held]) -> None:
+        """Return when nothing runs for these partitions."""
+        gone = set(held)
+        await self._end([job for job in self._jobs if any(record.held in gone for record in job.records)])
+
+    async def _end(self, jobs: Sequence[_Job]) -> None:
+        for job in jobs:
+            job.stopped.set()
+        while left := [job for job in jobs if job in self._jobs]:
+            await asyncio.wait([job.task for job in left if job.task], return_when=asyncio.FIRST_COMPLETED)
+
+    async def _until_done(self, job: _Job) -> None:
+        tries = 0
+        while True:
+            try:
+                await self._with_policy(job, tries)
+                break
+            except Abandoned:
+                raise
+            except Exception as error:
+                self._log(error)
+            if not self._again(tries):
+                self._say_lost(job.records)
+                break
+            tries += 1
+            await self._wait(job, self._pause)
+        for held, own in by_partition(job.records).items():
+            self._done(held, own[-1].offset + 1, len(own))
+
+    async def _with_policy(self, job: _Job, tries: int) -> None:
+        function = self.trigger.function
+
+        async def attempt(retry: int) -> None:
+            await self._try(job.records, tries, retry)
+
+        await with_retries(function.name, function.retry, attempt, lambda span: self._wait(job, span))
+
+    async def _wait(self, job: _Job, span: timedelta) -> None:
+        """Sleep, unless the delivery is to end."""
+        stopped = asyncio.ensure_future(job.stopped.wait())
+        slept = asyncio.ensure_future(self._clock.sleep_until(self._clock.now() + span))
+        await asyncio.wait({stopped, slept}, return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        slept.cancel()
+        if job.stopped.is_set():
+            raise Abandoned
+
+    async def _try(self, records: Sequence[Record], tries: int, retry: int) -> None:
+        begun = time.perf_counter()
+        policy = self.trigger.function.retry
+        try:
+            await self._invoke(records, retry)
+        except Exception:
+            again = self._again(tries) or (policy is not None and policy.allows(retry + 1))
+            self._note(records, "retrying" if again else "failed", begun)
+            raise
+        self._note(records, "ok", begun)
+
+    async def _invoke(self, records: Sequence[Record], retry: int) -> None:
+        function, many = self.trigger.function, self.trigger.many
+        message = several(records, self.trigger.binary) if many else single(records[0], self.trigger.binary)
+        parents = [parent for record in records if (parent := record.header("traceparent"))]
+        attributes = {
+            "messaging.system": "kafka",
+            "messaging.operation.type": "process",
+            "messaging.destination.name": self.trigger.topic,
+            "messaging.consumer.group.name": self.trigger.group,
+            "faas.name": function.name,
+        } | _where(records)
+        invocation = str(uuid.uuid4())
+        telemetry = self._invoker.telemetry
+        with telemetry.span(
+            f"process {self.trigger.topic}",
+            None if many else next(iter(parents), None),
+            attributes,
+            kind="consumer",
+            links=parents if many else (),
+        ) as span:
+            call = Call(
+                function.name,
+                message,
+                invocation,
+                self._invoker.client if function.client_params else "",
+                span.traceparent,
+                records[0].header("tracestate") if not many else None,
+                retry_count=retry,
+                max_retry_count=function.retry.max_retry_count if function.retry else 0,
+            )
+            await self._invoker.run(function, call)
+
+    def _again(self, tries: int) -> bool:
+        """Whether a delivery that failed after so many tries in place gets another."""
+        section = self._section
+        return not section.commit_on_failure and (section.max_retries == FOREVER or tries < section.max_retries)
+
+    def _log(self, error: Exception) -> None:
+        name = self.trigger.function.name
+        if isinstance(error, FunctionFailed):
+            log_failure(log, name, error)
+        else:
+            log.error("%s was not run to its end: %s", name, type(error).__name__)
+
+    def _say_lost(self, records: Sequence[Record]) -> None:
+        cause = "commitOnFailure is true" if self._section.commit_on_failure else "maxRetries is reached"
+        for held, own in by_partition(records).items():
+            span = f"{own[0].offset}-{own[-1].offset}"
+            log.error(
+                "%s: %s/%d offsets %s are skipped: %s",
+                self.trigger.function.name,
+                held.topic,
+                held.partition,
+                span,
+                cause,
+            )
+
+    def _note(self, records: Sequence[Record], outcome: Outcome, begun: float) -> None:
+        took, at = (time.perf_counter() - begun) * 1000, now()
+        for held, own in by_partition(records).items():
+            types = {record.header(TYPE) for record in own}
+            self._deliveries.add(
+                Delivery(
+                    time=at,
+                    function=self.trigger.function.name,
+                    source=held.topic,
+                    partition=str(held.partition),
+                    first=own[0].offset,
+                    last=own[-1].offset,
+                    type=types.pop() if len(types) == 1 else "",
+                    outcome=outcome,
+                    ms=took,
+                )
+            )
+
+
+def by_partition(records: Iterable[Record]) -> dict[Held, list[Record]]:
+    """Records in their order, apart by partition."""
+    found: dict[Held, list[Record]] = {}
+    for record in records:
+        found.setdefault(record.held, []).append(record)
+    return found
+
+
+def _where(records: Sequence[Record]) -> dict[str, str | int]:
+    """Span attributes that tell which records these are."""
+    parts = by_partition(records)
+    if len(parts) > 1:
+        return {"messaging.batch.message_count": len(records)}
+    first = records[0]
+    where: dict[str, str | int] = {"messaging.destination.partition.id": str(first.held.partition)}
+    if len(records) > 1:
+        return where | {"messaging.batch.message_count": len(records)}
+    return where | {"messaging.kafka.offset": first.offset}
