@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import Final, Protocol
 
-from events import schemas, topics
+from events import asyncapi, schemas, topics
 from events.errors import EventsError
 from settings import SettingsError
 
@@ -27,6 +27,7 @@ class Verb(Protocol):
 _VERBS: Final[dict[str, Verb]] = {
     "topics": topics,
     "schemas": schemas,
+    "asyncapi": asyncapi,
 }
 
 

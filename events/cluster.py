@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import (
@@ -53,14 +53,14 @@ class Found:
 class Cluster:
     """Raises ``EventsError`` when it is away, or when we may not do what is asked."""
 
-    def __init__(self, client: Mapping[str, str], seconds: float = _SECONDS) -> None:
+    def __init__(self, client: Mapping[str, Any], seconds: float = _SECONDS) -> None:
         """``client``: settings of librdkafka (https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md)."""
-        self.brokers = client["bootstrap.servers"]
+        self.brokers: str = client["bootstrap.servers"]
         self._seconds = seconds
         self._limits = {"operation_timeout": seconds, "request_timeout": seconds * 2}
         self._last: KafkaError | None = None
         # Kept for as long as its futures run: they fail when it is collected.
-        self._admin = AdminClient({**client, "error_cb": self._note, "log_level": 0})
+        self._admin = AdminClient({**client, "error_cb": self._note})
         self.replication = 1
         """How many copies of a topic it keeps: three where it has so many brokers."""
 

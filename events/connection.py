@@ -9,14 +9,13 @@ from __future__ import annotations
 import os
 from typing import Final
 
+from adapters.events import security
 from events.cluster import Cluster
 from events.registry import Registry
-from settings import PREFIX, Settings
+from settings import PREFIX, settings
 from stack.options import REGISTRY_PORT
 
 LOCAL_REGISTRY: Final = f"http://127.0.0.1:{REGISTRY_PORT}/apis/ccompat/v7"
-_PROTOCOLS: Final = {"Plaintext": "plaintext", "Ssl": "ssl", "SaslPlaintext": "sasl_plaintext", "SaslSsl": "sasl_ssl"}
-_MECHANISMS: Final = {"Plain": "PLAIN", "ScramSha256": "SCRAM-SHA-256", "ScramSha512": "SCRAM-SHA-512"}
 
 
 def registry_url() -> str:
@@ -29,19 +28,6 @@ def registry(url: str) -> Registry:
     return Registry(url, os.environ.get(f"{PREFIX}REGISTRY_AUTH", ""))
 
 
-def cluster(brokers: str, known: Settings) -> Cluster:
-    """The cluster, signed in to as the engine does."""
-    return Cluster(client(brokers, known))
-
-
-def client(brokers: str, known: Settings) -> dict[str, str]:
-    """The settings of librdkafka that connect."""
-    reach = {"bootstrap.servers": brokers, "security.protocol": _PROTOCOLS[known.kafka_protocol]}
-    if not known.kafka_protocol.startswith("Sasl"):
-        return reach
-    return {
-        **reach,
-        "sasl.mechanism": _MECHANISMS[known.kafka_mechanism],
-        "sasl.username": known.kafka_username,
-        "sasl.password": known.kafka_password.get_secret_value(),
-    }
+def cluster(brokers: str) -> Cluster:
+    """The cluster, signed in to as the engine does. Raises ``SettingsError``."""
+    return Cluster(security.brokers(settings().model_copy(update={"kafka_brokers": brokers})))

@@ -27,6 +27,8 @@ class TopicSpec(_Part):
     """Who writes to it."""
     about: str
     """What it carries, and why it is kept so, in a sentence."""
+    key: str
+    """What its records are keyed by: those of one key keep their order."""
     partitions: int = Field(ge=1, le=100)
     retention: timedelta = Field(gt=timedelta(0))
     """How long a record is kept."""

@@ -65,7 +65,7 @@ def apply(
 ) -> Report:
     """Create and change what is missing or other than the files say; again: changes nothing. What would lose records is
     refused without ``force``. ``registry_url`` ``None``: schemas are left alone. Raises ``EventsError``."""
-    cluster = connection.cluster(brokers, settings())
+    cluster = connection.cluster(brokers)
     wanted = spec.read(topics)
     with connection.registry(registry_url) if registry_url else nullcontext() as registry:
         changes = topic_changes(wanted, cluster.topics(wanted.prefixes), cluster.replication)
