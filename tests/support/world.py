@@ -40,6 +40,7 @@ from settings import Settings
 from tests.support.judges import rules
 from tests.support.races import watched_races
 from tests.support.samples import identities, seed
+from tests.support.sessions import own_session
 from triggers.consumer import consume
 from triggers.event import Outcome
 from triggers.instances import Instances
@@ -239,9 +240,12 @@ async def world(
     with use(given), watched_races() as races:
         if after is None:
             await seed(fhir)
-        async with http_host(
-            app, clock=clock, store=store, compat=compat, options=_options(data), telemetry=telemetry
-        ) as host:
+        async with (
+            http_host(
+                app, clock=clock, store=store, compat=compat, options=_options(data), telemetry=telemetry
+            ) as host,
+            own_session(),
+        ):
             if data:
                 lock.publish(data, host.server.origin)
             yield World(host, fhir, judges, notifier, events, clock, values, races)
