@@ -25,7 +25,7 @@ from triggers.deliver import IGNORED, concerns
 from triggers.event import Kind, Outcome
 from triggers.instances import Instances
 from triggers.lanes import Lanes, place
-from triggers.letters import Refusal, attempt, forget_parked, ordered_lane, tell_dead, tell_parked
+from triggers.letters import attempt, forget_parked, ordered_lane, tell_dead, tell_parked
 
 LOG: Final = logging.getLogger("workflow.events")
 DEAD: Final = Outcome(Kind.DEAD)
@@ -70,16 +70,10 @@ async def consume(record: Record, to: Connections, instances: Instances) -> Outc
     result = await attempt(record, to, instances)
     if isinstance(result, Outcome):
         return result
-    await bury(record, result, lane, to, instances)
-    return DEAD
-
-
-async def bury(record: Record, why: Refusal, lane: str | None, to: Connections, instances: Instances) -> str:
-    """Make the record a dead letter that holds up its lane. Returns the letter's id."""
-    letter = await tell_dead(record, why, lane, to)
+    await tell_dead(record.at, record.appended, result, lane, to)
     if lane:
         await Lanes(instances, record.at.topic, lane).block(place(record.at))
-    return letter
+    return DEAD
 
 
 async def _held_up(record: Record, lane: str, to: Connections, instances: Instances) -> Outcome | None:

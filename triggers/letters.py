@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from adapters.connections import Connections
@@ -57,20 +58,20 @@ async def attempt(
         return Refusal(DEFECT)
 
 
-async def tell_dead(record: Record, why: Refusal, lane: str | None, to: Connections) -> str:
+async def tell_dead(at: Position, appended: datetime, why: Refusal, lane: str | None, to: Connections) -> str:
     """Publish the letter of a record and return its id when the log has it. Raises ``Unavailable('events')``."""
     letter = DeadLetter(
-        topic=record.at.topic,
-        partition=record.at.partition,
-        offset=record.at.offset,
-        appended_at=record.appended,
+        topic=at.topic,
+        partition=at.partition,
+        offset=at.offset,
+        appended_at=appended,
         reason=why.reason,
         places=why.places,
         lane=lane,
     )
-    await _publish(Topic(record.at.topic).dead_letters, DEAD_LETTER, record.at, letter, to)
-    LOG.warning("the event %s is a dead letter, %s: %s", record.at, id_of(record.at), why.reason)
-    return id_of(record.at)
+    await _publish(Topic(at.topic).dead_letters, DEAD_LETTER, at, letter, to)
+    LOG.warning("the event %s is a dead letter, %s: %s", at, id_of(at), why.reason)
+    return id_of(at)
 
 
 async def tell_parked(record: Record, lane: str, to: Connections) -> None:
