@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from adapters.events.kafka import KafkaLog
+from adapters.events.kafka_log import KafkaLog
 from adapters.events.security import brokers
 from domain.errors import NotFound, Unavailable
 from events.errors import EventsError
