@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from domain.events.catalog import ATTACHMENT
+import azure.durable_functions as df
+
+from domain.events.catalog import ATTACHMENT, Topic
 from domain.events.data import AttachmentReceived
 from domain.principal import Role
 from triggers.attach import inform
 from triggers.body import read_json
 from triggers.claim_check import claim, desk_of, once
+from triggers.consumer import consumer
 from triggers.deliver import handles
 from triggers.event import Event, Outcome
+
+blueprint = df.Blueprint()
+consumer(blueprint, Topic.ATTACHMENTS)
 
 
 @handles(ATTACHMENT)

@@ -6,13 +6,16 @@ import logging
 from collections.abc import Sequence
 from typing import Final
 
+import azure.durable_functions as df
+
 from adapters.connections import Connections
 from domain import fhir
 from domain.cases import RECORD_CODES, CaseRecord, read_case
 from domain.errors import NotFound, Unavailable
-from domain.events.catalog import COVERAGE_CHANGED
+from domain.events.catalog import COVERAGE_CHANGED, Topic
 from domain.events.data import CoverageChanged
 from domain.json import Resource
+from triggers.consumer import consumer
 from triggers.deliver import handles
 from triggers.event import Event, Kind, Outcome
 from triggers.instances import PEOPLE, Instances, Standing
@@ -20,6 +23,8 @@ from triggers.readable import readable
 
 LOG: Final = logging.getLogger("workflow.triggers")
 OPEN: Final = "requested,in-progress,on-hold"
+blueprint = df.Blueprint()
+consumer(blueprint, Topic.COVERAGE)
 
 
 @handles(COVERAGE_CHANGED)

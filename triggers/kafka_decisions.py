@@ -3,13 +3,19 @@
 
 from __future__ import annotations
 
-from domain.events.catalog import DECISION_TAKEN
+import azure.durable_functions as df
+
+from domain.events.catalog import DECISION_TAKEN, Topic
 from domain.events.data import DecisionTaken
 from triggers.body import read_json
 from triggers.claim_check import claim, desk_of, once
+from triggers.consumer import consumer
 from triggers.deliver import handles
 from triggers.event import Event, Outcome
 from triggers.tasks import REVIEWERS, decide
+
+blueprint = df.Blueprint()
+consumer(blueprint, Topic.DECISIONS)
 
 
 @handles(DECISION_TAKEN)

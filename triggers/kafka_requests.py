@@ -3,16 +3,22 @@ but nobody waits for the answer: it is notified."""
 
 from __future__ import annotations
 
+import azure.durable_functions as df
+
 from domain.errors import Rejected
-from domain.events.catalog import REQUESTED
+from domain.events.catalog import REQUESTED, Topic
 from domain.events.data import Requested
 from domain.pas.request import parse
 from domain.principal import Role
 from triggers.body import limits
 from triggers.claim_check import claim, desk_of
+from triggers.consumer import consumer
 from triggers.deliver import handles
 from triggers.event import Event, Kind, Outcome
 from triggers.submit import take_in
+
+blueprint = df.Blueprint()
+consumer(blueprint, Topic.REQUESTS)
 
 
 @handles(REQUESTED)
