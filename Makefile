@@ -1,7 +1,7 @@
 # The verbs of the project. `make` lists them.
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
-.PHONY: help run test unit lint bench parked resume topics clean
+.PHONY: help run test unit lint bench parked resume topics replay board letters redrive clean
 
 find = $(shell for p in $(1); do "$$p" -c 'import sys; sys.exit(not $(2))' 2>/dev/null && { echo "$$p"; break; }; done)
 PYTHON ?= $(call find,python3 python3.13 python3.12 python3.11,sys.version_info >= (3, 11))
@@ -50,6 +50,20 @@ resume: .venv/.ready  ## let a parked case go on (CASE=its id)
 
 topics: .venv/.ready  ## bring topics and schemas to what events/ says; starts broker and registry (DRY=1: show only; FORCE=1: delete too)
 	@$(BIN)/python -m events topics $(if $(DRY),--dry-run) $(if $(FORCE),--force) $(ARGS)
+
+replay: .venv/.ready  ## show what events of TOPIC would do if they came again (FROM= TO= or OFFSETS=; TYPE= SOURCE= SUBJECT= KEY=; GO=1: deliver them)
+	@$(BIN)/python -m events replay $(TOPIC) $(if $(FROM),--from='$(FROM)') $(if $(TO),--to='$(TO)') $(if $(OFFSETS),--offsets='$(OFFSETS)') \
+		$(if $(TYPE),--type='$(TYPE)') $(if $(SOURCE),--source='$(SOURCE)') $(if $(SUBJECT),--subject='$(SUBJECT)') \
+		$(if $(KEY),--key='$(KEY)') $(if $(RUN_ID),--run='$(RUN_ID)') $(if $(GO),--go) $(ARGS)
+
+board: .venv/.ready  ## where every case stands and how long decisions took, from the events alone (REBUILD=1: from zero; FOLLOW=1)
+	@$(BIN)/python -m events board $(if $(REBUILD),--rebuild) $(if $(FOLLOW),--follow) $(ARGS)
+
+letters: .venv/.ready  ## list the dead letters of the running engine
+	@$(BIN)/python -m samples letters
+
+redrive: .venv/.ready  ## consume the record of a dead letter again (LETTER=its id; DISCARD=1: give it up)
+	@$(BIN)/python -m samples $(if $(DISCARD),discard,redrive) $(LETTER)
 
 clean:  ## stop the local servers and forget their data
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m stack stop; fi

@@ -1,4 +1,4 @@
-"""``python -m events VERB``: topics, schemas, replay. One module a verb, with ``arguments`` and ``run``."""
+"""``python -m events VERB``: topics, schemas, replay, board. One module a verb, with ``arguments`` and ``run``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import Final, Protocol
 
-from events import asyncapi, schemas, topics
+from events import asyncapi, board, replay, schemas, topics
 from events.errors import EventsError
 from settings import SettingsError
 
@@ -28,6 +28,8 @@ _VERBS: Final[dict[str, Verb]] = {
     "topics": topics,
     "schemas": schemas,
     "asyncapi": asyncapi,
+    "replay": replay,
+    "board": board,
 }
 
 

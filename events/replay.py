@@ -63,7 +63,7 @@ class Report:
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What the verb takes."""
     parser.add_argument("topic", choices=[topic.value for topic in INCOMING])
-    parser.add_argument("--from", dest="since", help="ISO 8601 with zone, or how long ago: -2h")
+    parser.add_argument("--from", dest="since", help="ISO 8601 with zone, or how long ago: --from=-2h")
     parser.add_argument("--to", dest="until", help="as --from; what the broker took before it")
     parser.add_argument("--offsets", help="instead of times: partition:first-last, with commas between")
     parser.add_argument("--type", help="CloudEvents type; a * at its end for all that begin so")
@@ -72,7 +72,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--key", help="the records' key, or the hash of it that tables and letters tell")
     parser.add_argument("--go", action="store_true", help="deliver; without it, only tell what would be done")
     parser.add_argument("--run", help="names the run in the engine's log; made up when it is not given")
-    parser.add_argument("--url", default=str(settings().public_url).rstrip("/"), help="of the engine")
+    parser.add_argument("--url", help="of the engine (WORKFLOW_PUBLIC_URL)")
     parser.add_argument("--data", type=Path, default=Path(".data"), help="of the engine, for its local tokens")
     parser.add_argument("--as", dest="who", default="operator-park", help="local identity of an operator")
 
@@ -102,7 +102,8 @@ async def _run(parsed: argparse.Namespace) -> Report:
             times = (read_time(each, now) if each else None for each in (parsed.since, parsed.until))
             ranges = await by_time(log, parsed.topic, *times)
         print(f"{'Replay' if parsed.go else 'Dry run'} {name} of {parsed.topic}: {_told(ranges)}")
-        async with EngineDoor(parsed.url, token(parsed.data, parsed.who)) as engine:
+        url = parsed.url or str(settings().public_url).rstrip("/")
+        async with EngineDoor(url, token(parsed.data, parsed.who)) as engine:
             report = await drive(log, engine, parsed.topic, ranges, wanted, name, dry=not parsed.go)
     finally:
         await log.aclose()
