@@ -1,7 +1,25 @@
 """What starts or steers work. Thin: authenticate, validate, start or raise or query, respond."""
 
-from triggers import appeal, attach, cases, health, inquire, queues, review_page, submit, sweep, tasks
-
-BLUEPRINTS = tuple(
-    module.blueprint for module in (submit, inquire, attach, appeal, tasks, queues, review_page, cases, health, sweep)
+from triggers import (
+    appeal,
+    attach,
+    cases,
+    dead_letters,
+    health,
+    inquire,
+    kafka_attachments,
+    kafka_coverage,
+    kafka_decisions,
+    kafka_requests,
+    queues,
+    replays,
+    review_page,
+    submit,
+    sweep,
+    tasks,
 )
+
+HTTP = (submit, inquire, attach, appeal, tasks, queues, review_page, cases, replays, dead_letters, health)
+KAFKA = (kafka_requests, kafka_attachments, kafka_coverage, kafka_decisions)
+TIMER = (sweep,)
+BLUEPRINTS = tuple(module.blueprint for module in (*HTTP, *KAFKA, *TIMER))
