@@ -17,7 +17,7 @@ from samples.client import Client
 from samples.engine import Engine
 from stack import processes
 from stack.options import ROOT
-from tests.benchmarks import latency, waiting
+from tests.benchmarks import events, latency, waiting
 from tests.benchmarks.report import write
 from tests.ports import free_port
 
@@ -32,6 +32,7 @@ def main() -> None:
         report: dict[str, Any] = {"load": os.getloadavg()[0], "cores": os.cpu_count(), "python": sys.version.split()[0]}
         report["warm"] = _warm(data / "engine", report)
         report["waiting"] = waiting.measure(data / "waiting")
+        report["events"] = events.measure(data / "events")
         if given.cold:
             report["cold"] = {"seconds_to_table": _cold(data)}
     write(ROOT / "docs" / "benchmarks", report)
@@ -40,7 +41,13 @@ def main() -> None:
 def _warm(data: Path, report: dict[str, Any]) -> dict[str, float]:
     """Empty databases, built servers: seconds to the table, memory and CPU of every process; then the latency."""
     begin = time.monotonic()
-    options = stack.Options(data=data, fhir_port=free_port(), rules_port=free_port())
+    options = stack.Options(
+        data=data,
+        fhir_port=free_port(),
+        rules_port=free_port(),
+        kafka_port=free_port(),
+        registry_port=free_port(),
+    )
     spans = data / "spans.jsonl"
     engine = Engine(data=data, port=free_port(), options=options, hook_port=None, arguments=("--spans", str(spans)))
     with engine:
@@ -75,6 +82,7 @@ def _cold(folder: Path) -> float:
         "PIP_NO_CACHE_DIR": "1",
     }
     ports = f"ARGS=--port {free_port()} --fhir-port {free_port()} --rules-port {free_port()}"
+    ports += f" --kafka-port {free_port()} --registry-port {free_port()}"
     begin = time.monotonic()
     subprocess.run(["make", "run", "ONCE=1", ports], cwd=clone, check=True, env=environment)
     return time.monotonic() - begin

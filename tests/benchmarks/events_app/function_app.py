@@ -7,7 +7,7 @@ from typing import List  # noqa: UP035 (the worker reads typing generics)
 import azure.durable_functions as df
 import azure.functions as func
 
-app = df.DFApp(http_auth_level=func.AuthLevel.ANONYMOUS)
+app = df.DFApp()
 MANY = os.environ.get("CARDINALITY", "many") == "many"
 
 
