@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import uuid4
 
@@ -131,16 +131,20 @@ class _Redrive:
         record = await _record(at, self.to)
         result = await attempt(record, self.to, self.instances) if record else Refusal(GONE)
         if isinstance(result, Refusal):
-            await self._bury(at, record, result)
+            await tell_dead(at, await self._appended(at, record), result, self.lane, self.to)
         await forget_parked(at, self.to)
+        if isinstance(result, Refusal):
+            await self.lanes.block(place(at))
+            return False
         await self.lanes.unpark(place(at))
-        return isinstance(result, Outcome)
+        return True
 
-    async def _bury(self, at: Position, record: Record | None, why: Refusal) -> None:
-        told = record or await parked_at(self.to, at)
-        appended = told.appended if isinstance(told, Record) else told.appended_at if told else self.letter.appended_at
-        await tell_dead(at, appended, why, self.lane, self.to)
-        await self.lanes.block(place(at))
+    async def _appended(self, at: Position, record: Record | None) -> datetime:
+        """When the broker took a parked record, which it may have no more: not before the letter's."""
+        if record:
+            return record.appended
+        told = await parked_at(self.to, at)
+        return told.appended_at if told else self.letter.appended_at
 
     def _check_first(self, state: Lane) -> None:
         first = self._first(state)

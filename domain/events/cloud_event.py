@@ -72,9 +72,11 @@ def header(headers: Iterable[tuple[str, bytes]], name: str) -> str | None:
 
 def read_attributes(headers: Iterable[tuple[str, bytes]]) -> Attributes:
     """The attributes that headers say. Raises ``Malformed('not-a-cloud-event')`` that names the headers at fault."""
-    named = {key.lower().removeprefix(PREFIX): value for key, value in headers if key.lower().startswith(PREFIX)}
+    named = [(key.lower().removeprefix(PREFIX), value) for key, value in headers if key.lower().startswith(PREFIX)]
+    if len(dict(named)) < len(named):
+        raise Malformed([Problem(path="headers", text="A ce_ header stands twice.")], "not-a-cloud-event")
     try:
-        return Attributes.model_validate({name: value.decode() for name, value in named.items()})
+        return Attributes.model_validate({name: (value or b"").decode() for name, value in named})
     except UnicodeDecodeError:
         raise Malformed([Problem(path="headers", text="A ce_ header is not UTF-8.")], "not-a-cloud-event") from None
     except ValidationError as error:
@@ -96,7 +98,10 @@ def read_data(value: bytes | None, model: type[BaseModel]) -> Any:
 def _problems(error: ValidationError, place: Any) -> list[Problem]:
     """Places and kinds; pydantic's own text quotes the input."""
     details = error.errors(include_input=False, include_url=False, include_context=False)
-    return [Problem(path=place(".".join(_known(part) for part in each["loc"])), text=each["type"]) for each in details]
+    return [
+        Problem(path=place(".".join(_known(part) for part in each["loc"])), text=each["type"], code="value")
+        for each in details
+    ]
 
 
 def _known(part: int | str) -> str:

@@ -1,0 +1,295 @@
+"""The path of a record: taken once, in the order of its key, poison told by reference, nothing lost in a crash."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from adapters.events.memory import MemoryEvents
+from domain.errors import Defect, Malformed, Problem, Unavailable
+from domain.events.catalog import COVERAGE_CHANGED, Topic
+from domain.events.cloud_event import Headers, header, to_headers
+from domain.events.lane import Lane, Place
+from domain.events.letters import lane_of, position_id
+from tests.support.incoming import MEMBERSHIP, put
+from tests.support.ordered import TOPIC, Ordered, crash_at, event, letters, ordered, parked
+from tests.support.world import START
+from triggers import consumer
+from triggers import letters as letters_module
+from triggers.event import Kind
+from triggers.lanes import Lanes
+
+
+@pytest.fixture
+async def log() -> AsyncIterator[Ordered]:
+    async with ordered(max_body_bytes=2_000_000) as running:
+        yield running
+
+
+async def test_a_good_record_is_taken_and_nothing_is_told(log: Ordered) -> None:
+    assert (await log.come("a")).kind is Kind.RAISED
+    assert (await log.come("b")).kind is Kind.RAISED
+    assert log.recorder.taken == ["a", "b"]
+    assert set(log.app.events.topics) == {TOPIC}
+    assert await log.lane() == Lane()
+
+
+async def test_poison_is_told_by_reference_before_its_lane_stops(log: Ordered) -> None:
+    letter_id = await log.poison("bad")
+    (record,) = log.app.events.records(TOPIC)
+    assert letter_id == position_id(TOPIC, record.at.partition, record.at.offset)
+    letter = letters(log.app)[letter_id]
+    assert (letter.topic, letter.partition, letter.offset) == (TOPIC, record.at.partition, record.at.offset)
+    assert (letter.reason, letter.appended_at, letter.lane) == ("nothing-asked", START, lane_of(b"k"))
+    (told,) = log.app.events.records(TOPIC.dead_letters)
+    assert header(told.headers, "ce_type") == "dead-letter.v1"
+    assert header(told.headers, "ce_id") == letter_id
+    assert (await log.lane()).letters == (Place(record.at.partition, record.at.offset),)
+
+
+async def test_what_follows_poison_of_its_key_is_parked_and_other_keys_go_on(log: Ordered) -> None:
+    await log.poison("bad")
+    assert [(await log.come(name)).kind for name in ("b", "c")] == [Kind.PARKED, Kind.PARKED]
+    assert (await log.come("other", key="x")).kind is Kind.RAISED
+    assert log.recorder.seen == ["bad", "other"]
+    assert [each.offset for each in parked(log.app).values()] == [at.offset for at in (await log.lane()).parked]
+    assert len(parked(log.app)) == 2
+    assert len(letters(log.app)) == 1
+
+
+async def test_records_without_a_key_have_no_order(log: Ordered) -> None:
+    log.recorder.faults["bad"] = Defect("x")
+    good, bad = event("good"), event("bad")
+    assert (await log.app.deliver(TOPIC, None, bad)).kind is Kind.DEAD
+    assert (await log.app.deliver(TOPIC, None, good)).kind is Kind.RAISED
+    assert next(iter(letters(log.app).values())).lane is None
+
+
+async def test_where_order_means_nothing_no_key_waits(log: Ordered) -> None:
+    missing = put(log.app, COVERAGE_CHANGED, MEMBERSHIP, {"coverage": "Coverage/none"})
+    assert (await log.app.take(missing)).kind is Kind.DEAD
+    assert (await log.app.take(missing)).kind is Kind.DEAD
+    (letter,) = letters(log.app, Topic.COVERAGE).values()
+    assert (letter.reason, letter.lane) == ("reference", None)
+
+
+async def test_a_type_that_nobody_handles_is_ignored_and_waits_for_nothing(log: Ordered) -> None:
+    await log.poison("bad")
+    other = event(type="attachment.withdrawn.v1")
+    assert (await log.app.deliver(TOPIC, "k", other)).kind is Kind.IGNORED
+    assert (await log.app.deliver("another.topic", "k", event())).kind is Kind.IGNORED
+
+
+@pytest.mark.parametrize("fault", [Unavailable("fhir"), Unavailable("durable"), Unavailable("case-busy")])
+async def test_what_is_away_keeps_the_record(log: Ordered, fault: Unavailable) -> None:
+    log.recorder.faults["a"] = fault
+    record = log.put("a")
+    with pytest.raises(Unavailable):
+        await log.app.take(record)
+    assert not letters(log.app)
+    log.cure("a")
+    assert (await log.app.take(record)).kind is Kind.RAISED
+
+
+async def test_a_letter_that_cannot_be_told_keeps_the_record(log: Ordered) -> None:
+    log.recorder.faults["a"] = Malformed([Problem(path="$", text="")])
+    record, log.app.events.answers = log.put("a"), False
+    with pytest.raises(Unavailable, match="events"):
+        await log.app.take(record)
+    assert await log.lane() == Lane()
+
+
+async def test_a_fault_of_ours_is_a_letter_with_its_place_in_the_log(
+    log: Ordered, caplog: pytest.LogCaptureFixture
+) -> None:
+    log.recorder.faults["a"] = KeyError("Rivera, Maria 1931-02-17")
+    with caplog.at_level(logging.ERROR, "workflow.triggers"):
+        assert (await log.come("a")).kind is Kind.DEAD
+    assert next(iter(letters(log.app).values())).reason == "defect"
+    (line,) = (each.getMessage() for each in caplog.records if each.name == "workflow.triggers")
+    assert "KeyError" in line
+    assert "ordered.py" in line
+    assert "Rivera" not in caplog.text
+
+
+# --- crashes between every two steps; the record comes again ----------------------------------------------------------
+
+
+async def test_a_crash_before_the_letter_is_told_changes_nothing(log: Ordered) -> None:
+    log.recorder.faults["bad"] = Defect("x")
+    record = log.put("bad")
+    with crash_at(MemoryEvents, "publish"):
+        await log.app.take(record)
+    assert not letters(log.app)
+    assert (await log.app.take(record)).kind is Kind.DEAD
+    assert len(letters(log.app)) == 1
+
+
+async def test_a_crash_between_letter_and_lane_writes_the_same_letter_again(log: Ordered) -> None:
+    log.recorder.faults["bad"] = Defect("x")
+    record = log.put("bad")
+    with crash_at(Lanes, "block"):
+        await log.app.take(record)
+    assert (len(letters(log.app)), await log.lane()) == (1, Lane())
+    assert (await log.app.take(record)).kind is Kind.DEAD
+    assert (len(letters(log.app)), len((await log.lane()).letters)) == (1, 1)
+    assert (await log.come("b")).kind is Kind.PARKED
+
+
+async def test_a_crash_between_lane_and_offset_finds_the_lane_stopped_by_the_record_itself(log: Ordered) -> None:
+    log.recorder.faults["bad"] = Defect("x")
+    record = log.put("bad")
+    with crash_at(Lanes, "block", after=True):
+        await log.app.take(record)
+    assert (await log.app.take(record)).kind is Kind.DEAD
+    assert (log.recorder.seen, parked(log.app)) == (["bad"], {})
+
+
+async def test_a_crash_between_parking_and_its_word_tells_it_the_next_time(log: Ordered) -> None:
+    await log.poison("bad")
+    record = log.put("b")
+    with crash_at(consumer, "tell_parked"):
+        await log.app.take(record)
+    assert not parked(log.app)
+    assert (await log.app.take(record)).kind is Kind.PARKED
+    assert (await log.app.take(record)).kind is Kind.PARKED
+    assert (len(parked(log.app)), len((await log.lane()).parked)) == (1, 1)
+
+
+async def test_records_before_the_letter_that_come_again_are_found_done(log: Ordered) -> None:
+    early = log.put("early")
+    await log.app.take(early)
+    await log.poison("bad")
+    late = log.put("late")
+    assert (await log.app.take(late)).kind is Kind.PARKED
+    assert (await log.app.take(early)).kind is Kind.EXISTS
+
+
+async def test_a_lane_that_opens_while_a_record_is_about_to_wait_lets_it_through(
+    log: Ordered, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    letter = await log.poison("bad")
+    log.cure("bad")
+    park = Lanes.park
+
+    async def late(self: Lanes, at: Place) -> bool:
+        await log.redrive(letter)
+        return await park(self, at)
+
+    monkeypatch.setattr(Lanes, "park", late)
+    assert (await log.come("b")).kind is Kind.RAISED
+    assert log.recorder.taken == ["bad", "b"]
+    assert not parked(log.app)
+
+
+async def test_a_record_that_was_drained_before_it_was_told_to_wait_leaves_no_word(
+    log: Ordered, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    letter = await log.poison("bad")
+    log.cure("bad")
+    tell = letters_module.tell_parked
+
+    async def late(*given: Any) -> None:
+        assert (await log.redrive(letter)).json["handled"] == 2
+        await tell(*given)
+
+    monkeypatch.setattr(consumer, "tell_parked", late)
+    assert (await log.come("b")).kind is Kind.PARKED
+    assert log.recorder.taken == ["bad", "b"]
+    assert not parked(log.app)
+
+
+async def test_an_entity_that_shows_nothing_keeps_the_record(log: Ordered, monkeypatch: pytest.MonkeyPatch) -> None:
+    log.recorder.faults["bad"] = Defect("x")
+    monkeypatch.setattr("triggers.lanes.PATIENCE", 0.05)
+
+    async def lost(*given: Any) -> None:
+        """A signal that never arrives."""
+
+    monkeypatch.setattr("triggers.instances.Instances.signal", lost)
+    with pytest.raises(Unavailable, match="durable"):
+        await log.come("bad")
+
+
+# --- hostile records --------------------------------------------------------------------------------------------------
+
+GOOD = to_headers(event())
+
+
+def but(name: str, value: bytes | None) -> Headers:
+    """The headers of a good event but for one."""
+    return tuple((key, value if key == f"ce_{name}" else held) for key, held in GOOD)  # type: ignore[misc]
+
+
+BODY = json.dumps(event().data).encode()
+
+
+@pytest.mark.parametrize(
+    ("value", "headers", "reason"),
+    [
+        (BODY[:-1], GOOD, "not-json"),
+        (b"", GOOD, "not-json"),
+        (b"\xff\xfe", GOOD, "not-json"),
+        (b"[" * 100_000 + b"]" * 100_000, GOOD, "not-json"),
+        (b'{"a":' * 50_000 + b"1" + b"}" * 50_000, GOOD, "not-json"),
+        (b"9" * 10_000, GOOD, "not-json"),
+        (b"NaN", GOOD, "not-of-schema"),
+        (b'{"organization": NaN, "attachment": Infinity}', GOOD, "not-of-schema"),
+        (b"[]", GOOD, "not-of-schema"),
+        (b'{"organization": "x", "attachment": "Binary/1 or else"}', GOOD, "not-of-schema"),
+        (b" " * 2_000_001, GOOD, "value"),
+        (BODY, (), "not-a-cloud-event"),
+        (BODY, but("id", b""), "not-a-cloud-event"),
+        (BODY, but("id", b"i" * 1_000_000), "not-a-cloud-event"),
+        (BODY, but("id", b"\xff"), "not-a-cloud-event"),
+        (BODY, but("id", None), "not-a-cloud-event"),
+        (BODY, but("specversion", b"0.3"), "not-a-cloud-event"),
+        (BODY, but("type", None), "not-a-cloud-event"),
+        (BODY, (*GOOD, ("ce_id", b"another")), "not-a-cloud-event"),
+        (BODY, (*GOOD, ("CE_Type", b"dead-letter.v1")), "not-a-cloud-event"),
+        (BODY, (*GOOD, ("ce_time", b"yesterday")), "not-a-cloud-event"),
+        (BODY, but("source", b"urn:example:source:unheard-of"), "unknown-source"),
+    ],
+)
+async def test_a_record_that_is_no_event_of_its_type_is_a_letter(
+    log: Ordered, value: bytes, headers: Headers, reason: str
+) -> None:
+    assert (await log.app.deliver(TOPIC, "k", value, headers)).kind is Kind.DEAD
+    (letter,) = letters(log.app).values()
+    assert letter.reason == reason
+    assert log.recorder.seen == []
+
+
+@pytest.mark.parametrize("extra", [[(f"ce_{n}", b"x") for n in range(20_000)], [("x", b"\xff" * 3_000_000)]])
+async def test_headers_that_nobody_asked_for_do_no_harm(log: Ordered, extra: list[tuple[str, bytes]]) -> None:
+    assert (await log.app.deliver(TOPIC, "k", BODY, (*GOOD, *extra))).kind is Kind.RAISED
+
+
+async def test_fields_that_nobody_knows_are_left_out(log: Ordered) -> None:
+    assert (await log.app.deliver(TOPIC, "k", event(data={**event().data, "later": float("nan")}))).kind is Kind.RAISED
+
+
+async def test_places_name_what_is_ours_alone(log: Ordered) -> None:
+    log.recorder.faults["a"] = Malformed(
+        [
+            Problem(path="Bundle.entry[0].resource.MariaRivera", text="", code="structure"),
+            Problem(path="/Maria. Rivera/born/1931", text=""),
+            Problem(path="Bundle.entry[0].resource.use", text="", code="required"),
+            Problem(path="$", text="", code="structure"),
+            *(Problem(path=f"Bundle.entry[{n}]", text="", code="value") for n in range(50)),
+        ]
+    )
+    await log.come("a")
+    (letter,) = letters(log.app).values()
+    assert letter.places[:4] == ("Bundle.entry[0].resource.?", "/?", "Bundle.entry[0].resource.use", "$")
+    assert len(letter.places) == 20
+
+
+async def test_the_places_of_a_record_without_headers_are_the_headers(log: Ordered) -> None:
+    await log.app.deliver(TOPIC, "k", BODY, ())
+    (letter,) = letters(log.app).values()
+    assert letter.places == ("headers.ce_id", "headers.ce_source", "headers.ce_type")
