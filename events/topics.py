@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from domain.events.catalog import EVENTS
+from domain.events.catalog import EVENTS, EventType
 from events import connection, local, spec
 from events.cluster import Cluster
-from events.compatibility import Schema
 from events.plan import Change, Configure, Create, Delete, Register, Require, Resize, schema_changes, topic_changes
 from events.registry import Registry
 from events.schemas import FOLDER, versions
 from settings import settings
 
 _NONE: Final = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """What is applied."""
+
+    topics: Path = spec.FILE
+    schemas: Path = FOLDER
+    events: Sequence[EventType] = EVENTS
+    """The types whose schemas are registered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +40,9 @@ class Report:
     """What was left as it is, each with its ``refusal``."""
     unsupported: tuple[str, ...] = ()
     """Settings that the cluster does not take."""
+
+
+_OURS: Final = Files()
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -60,17 +72,15 @@ def apply(
     *,
     force: bool = False,
     dry: bool = False,
-    topics: Path = spec.FILE,
-    schemas: Path = FOLDER,
+    files: Files = _OURS,
 ) -> Report:
     """Create and change what is missing or other than the files say; again: changes nothing. What would lose records is
     refused without ``force``. ``registry_url`` ``None``: schemas are left alone. Raises ``EventsError``."""
     cluster = connection.cluster(brokers)
-    wanted = spec.read(topics)
+    wanted = spec.read(files.topics)
     with connection.registry(registry_url) if registry_url else nullcontext() as registry:
         changes = topic_changes(wanted, cluster.topics(wanted.prefixes), cluster.replication)
         if registry is not None:
-            files = {event.name: versions(event, schemas) for event in EVENTS}
             changes += _schema_changes(registry, files)
         refused = tuple(change for change in changes if change.refusal and (change.impossible or not force))
         done = tuple(change for change in changes if change not in refused)
@@ -78,12 +88,15 @@ def apply(
     return Report(done, refused, tuple(unsupported))
 
 
-def _schema_changes(registry: Registry, files: Mapping[str, Mapping[int, Schema]]) -> list[Change]:
+def _schema_changes(registry: Registry, files: Files) -> list[Change]:
     return [
         change
-        for event in EVENTS
+        for event in files.events
         for change in schema_changes(
-            event, files[event.name], registry.compatibility(event.name), registry.latest(event.name)
+            event,
+            versions(event, files.schemas),
+            registry.compatibility(event.name),
+            registry.latest(event.name),
         )
     ]
 
