@@ -14,7 +14,7 @@ from domain.events.catalog import DEAD_LETTER, ORDERED, PARKED, EventType, Topic
 from domain.events.cloud_event import CloudEvent
 from domain.events.data import DeadLetter, EventData, Parked
 from domain.events.letters import DEFECT, lane_of, places, position_id
-from domain.events.source import ENGINE_SOURCE
+from domain.events.source import engine
 from triggers.deliver import deliver
 from triggers.event import Outcome
 from triggers.faults import log_fault
@@ -94,7 +94,7 @@ async def forget_parked(at: Position, to: Connections) -> None:
 async def _publish(topic: str, kind: EventType, at: Position, data: EventData, to: Connections) -> None:
     event = CloudEvent(
         id=id_of(at),
-        source=ENGINE_SOURCE,
+        source=engine(to.settings.payer_organization),
         type=kind.name,
         time=to.now(),
         dataschema=kind.schema,

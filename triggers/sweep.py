@@ -7,6 +7,7 @@ half is missing. Both timers are level-triggered: they look at what is, and may 
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Final
@@ -23,6 +24,7 @@ from domain.errors import NotFound, Unavailable
 from domain.json import Resource
 from domain.load import QUEUES, REVIEW_LOAD
 from triggers.instances import Instances
+from triggers.open_letters import open_letters
 from triggers.readable import readable
 
 LOG: Final = logging.getLogger("workflow.sweep")
@@ -51,11 +53,13 @@ async def sweep(timer: func.TimerRequest, client: df.DurableOrchestrationClient)
 @blueprint.timer_trigger(schedule="0 0 3 * * *", arg_name="timer")
 @blueprint.durable_client_input(client_name="client")
 async def audit_cases(timer: func.TimerRequest, client: df.DurableOrchestrationClient) -> None:
-    """Every night: each open case must have a live instance and a deadline; the load of the queues is counted anew."""
+    """Every night: each open case must have a live instance and a deadline; the load of the queues is counted anew;
+    open dead letters are told of."""
     to, instances = connections(), Instances(client)
     for case, finding in await findings(to, instances):
         LOG.error("case %s: %s; see docs/prior-authorization.md, Parked cases", case, finding)
     await count_load(to, instances)
+    await tell_of_letters(to)
 
 
 async def start_received(to: Connections, instances: Instances) -> int:
@@ -120,6 +124,17 @@ async def count_load(to: Connections, instances: Instances) -> None:
         queues.setdefault(review.queue(task), {})[task["id"]] = review.owner(task)
     for queue, tasks in queues.items():
         await instances.signal(REVIEW_LOAD, queue, "rebuild", {"tasks": tasks})
+
+
+async def tell_of_letters(to: Connections) -> None:
+    """One line in the log while dead letters are open: how many of which topic."""
+    try:
+        letters = Counter(letter.topic for letter in await open_letters(to))
+    except Unavailable:  # the adapter has told
+        return
+    if letters:
+        counts = ", ".join(f"{topic} {count}" for topic, count in sorted(letters.items()))
+        LOG.warning("dead letters are open: %s; see docs/events.md, Dead letters", counts)
 
 
 async def _tell(to: Connections, instances: Instances, event: str, query: dict[str, str]) -> int:

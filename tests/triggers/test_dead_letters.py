@@ -365,6 +365,31 @@ async def test_every_act_is_logged_with_who_and_what(log: Ordered, caplog: pytes
     ]
 
 
+# --- the nightly audit -----------------------------------------------------------------------------------------------
+
+
+async def _audit(log: Ordered, caplog: pytest.LogCaptureFixture) -> list[str]:
+    caplog.clear()
+    master = log.app.host.keys.master
+    assert (await log.app.send("POST", "/admin/functions/audit_cases", {}, key=master)).status == 202
+    await log.app.settle()
+    return [each.getMessage() for each in caplog.records if each.name == "workflow.sweep"]
+
+
+async def test_the_audit_tells_how_many_letters_are_open(caplog: pytest.LogCaptureFixture) -> None:
+    async with ordered(timers=True) as log:
+        assert await _audit(log, caplog) == []
+        for number in range(2):
+            await coverage_letter(log, number)
+        await log.poison("bad")
+        assert await _audit(log, caplog) == [
+            "dead letters are open: eligibility.changes 2, prior-authorization.attachments 1;"
+            " see docs/events.md, Dead letters"
+        ]
+        log.app.events.answers = False
+        assert await _audit(log, caplog) == []
+
+
 # --- crashes between every two steps; the operator asks again ---------------------------------------------------------
 
 
