@@ -29,7 +29,10 @@ class Registry:
         key, _, secret = auth.partition(":")
         self.url = url.rstrip("/")
         self._http = httpx.Client(
-            auth=(key, secret) if auth else None, headers={"Content-Type": _TYPE, "Accept": _TYPE}, timeout=_SECONDS
+            auth=(key, secret) if auth else None,
+            headers={"Content-Type": _TYPE, "Accept": _TYPE},
+            timeout=_SECONDS,
+            trust_env=not self.url.startswith("http://127.0.0.1:"),  # no proxy stands before this machine
         )
 
     def __enter__(self) -> Registry:

@@ -10,6 +10,7 @@ import pytest
 from domain.events.catalog import EVENTS, INCOMING, ORDERED, Topic
 from events import spec
 from events.errors import EventsError
+from stack.options import ROOT
 
 TOPICS = spec.read().topics
 BESIDE = [(topic, topic.dead_letters) for topic in INCOMING] + [(topic, topic.parked) for topic in ORDERED]
@@ -47,6 +48,13 @@ def test_settings_as_kafka_names_them() -> None:
         "segment.ms": "86400000",
         "min.insync.replicas": "2",
     }
+
+
+@pytest.mark.parametrize("name", TOPICS)
+def test_the_page_says_the_same(name: str) -> None:
+    kept = TOPICS[name]
+    row = f"| `{name}` | {kept.owner} | {kept.key} | {kept.partitions} | {kept.retention.days} days | {kept.cleanup} |"
+    assert row in (ROOT / "docs" / "events.md").read_text()
 
 
 def test_every_wrong_place_is_named(tmp_path: Path) -> None:
