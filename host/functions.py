@@ -18,6 +18,7 @@ from typing import Any
 import azure.functions as func
 from azure.functions import meta
 
+from host.eventhubs import binding as event_hubs
 from host.kafka import binding as kafka
 from host.retry import MalformedPolicy, RetryPolicy, read_policy
 
@@ -28,6 +29,7 @@ class Kind(StrEnum):
     HTTP = "httpTrigger"
     TIMER = "timerTrigger"
     KAFKA = "kafkaTrigger"
+    EVENT_HUB = "eventHubTrigger"
     ORCHESTRATION = "orchestrationTrigger"
     ACTIVITY = "activityTrigger"
     ENTITY = "entityTrigger"
@@ -37,10 +39,10 @@ GENERIC = "generic"
 """The converter of parameters that take str or bytes as they are."""
 DURABLE = frozenset({Kind.ORCHESTRATION, Kind.ACTIVITY, Kind.ENTITY})
 CLIENT = "durableClient"
-SUPPORTED = frozenset({*Kind, "http", CLIENT, kafka.OUTPUT})
+SUPPORTED = frozenset({*Kind, "http", CLIENT, kafka.OUTPUT, event_hubs.OUTPUT})
 """Binding types that this host can serve."""
 
-RETRIED = frozenset({Kind.TIMER, Kind.KAFKA})
+RETRIED = frozenset({Kind.TIMER, Kind.KAFKA, Kind.EVENT_HUB})
 """Triggers whose retry policies are applied."""
 
 _OUT = 1
@@ -84,6 +86,8 @@ class Function:
     """Further names that lead here: the function's and the def's (the SDK sends the latter for function objects)."""
     kafka_outputs: Mapping[str, Any] = field(default_factory=dict)
     """Kafka output bindings by parameter."""
+    event_hub_outputs: Mapping[str, Any] = field(default_factory=dict)
+    """Event Hubs output bindings by parameter or ``$return``."""
     retry: RetryPolicy | None = None
     """Of triggers in ``RETRIED`` only."""
 
@@ -103,7 +107,7 @@ def describe(function: Any) -> Function:
     bound = {binding.name: binding for binding in bindings if binding.name != "$return"}
     needs_context = _take_context(params, bound, annotations)
     _check_names(params, bound)
-    _check_kafka(bindings, annotations)
+    _check_messages(bindings, annotations, http=trigger.type == Kind.HTTP)
     inputs, outputs = _types(params, bound, annotations)
     kind = Kind(trigger.type)
     name = str(function.get_function_name())
@@ -123,6 +127,7 @@ def describe(function: Any) -> Function:
         directory=str(pathlib.Path(inspect.getfile(inspect.unwrap(call))).parent),
         durable_name=durable_name,
         kafka_outputs={binding.name: binding for binding in bindings if binding.type == kafka.OUTPUT},
+        event_hub_outputs={binding.name: binding for binding in bindings if binding.type == event_hubs.OUTPUT},
         retry=_policy(function) if kind in RETRIED else None,
         aliases=tuple(dict.fromkeys(each for each in (name, call.__name__) if each != durable_name)),
     )
@@ -149,12 +154,15 @@ def _check_supported(bindings: list[Any]) -> None:
             raise BindingError(f"parameter {binding.name}: 'inout' bindings are not supported")
 
 
-def _check_kafka(bindings: list[Any], annotations: Mapping[str, Any]) -> None:
+def _check_messages(bindings: list[Any], annotations: Mapping[str, Any], http: bool) -> None:
     for binding in bindings:
+        annotation, reason = annotations.get(binding.name), None
         if binding.type in (kafka.TRIGGER, kafka.OUTPUT):
-            reason = kafka.refusal(binding, annotations.get(binding.name))
-            if reason is not None:
-                raise BindingError(reason)
+            reason = kafka.refusal(binding, annotation)
+        elif binding.type in (event_hubs.TRIGGER, event_hubs.OUTPUT):
+            reason = event_hubs.refusal(binding, annotation, http)
+        if reason is not None:
+            raise BindingError(reason)
 
 
 def _policy(function: Any) -> RetryPolicy | None:

@@ -47,8 +47,8 @@ class AppInvoker:
         self.telemetry = telemetry or Telemetry()
         self.client = ""
         """Binding JSON for durable client parameters; set once the host listens."""
-        self.send: Send | None = None
-        """Takes what functions put into their output bindings; set by who serves these."""
+        self.sends: list[Send] = []
+        """Each takes, of what functions put into their output bindings, what it serves."""
         self._timeout = app.host_json.timeout
         self._executor = Executor()
 
@@ -83,8 +83,9 @@ class AppInvoker:
             FunctionFailed: The function raised, or was ended at ``functionTimeout``, or its output was not taken.
         """
         outcome = await self._call(function, call)
-        if outcome.outputs and self.send is not None:
-            await self.send(function, outcome.outputs)
+        if outcome.outputs:
+            for send in self.sends:
+                await send(function, outcome.outputs)
         return outcome.answer
 
     async def _call(self, function: Function, call: Call) -> Outcome:

@@ -19,6 +19,7 @@ from opentelemetry import context as otel_context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from host.call import Answer, Call, HttpRequest, HttpResponse, Outcome, Outputs
+from host.eventhubs.binding import RETURN
 from host.functions import GENERIC, BoundType, Function, Kind
 from host.invocation import FunctionFailed
 from host.logs import current_instance, current_trace
@@ -179,16 +180,26 @@ def _decode(bound: BoundType, datum: meta.Datum, metadata: Mapping[str, meta.Dat
 
 
 def _outcome(function: Function, result: Any, outs: Mapping[str, Out]) -> Outcome:
-    return Outcome(_answer(function, result, outs), _outputs(function, outs))
+    return Outcome(_answer(function, result, outs), _outputs(function, result, outs))
 
 
-def _outputs(function: Function, outs: Mapping[str, Out]) -> Outputs:
-    """What was put into the output bindings that take text or bytes."""
-    values = {name: out.get() for name, out in outs.items() if function.outputs[name].binding == GENERIC}
-    for name, value in values.items():
-        if value is not None and not isinstance(value, str | bytes):
-            raise TypeError(f"unable to encode a {type(value).__name__} for the output {name}: it takes str or bytes")
-    return {name: value for name, value in values.items() if value is not None}
+def _outputs(function: Function, result: Any, outs: Mapping[str, Out]) -> Outputs:
+    """What was put into the output bindings that send messages."""
+    values = {name: (function.outputs[name], out.get()) for name, out in outs.items()}
+    if function.returns is not None and RETURN in function.event_hub_outputs:
+        values[RETURN] = (function.returns, result)
+    return {
+        name: _message(name, bound, value)
+        for name, (bound, value) in values.items()
+        if bound.binding != "http" and value is not None
+    }
+
+
+def _message(name: str, bound: BoundType, value: Any) -> str | bytes:
+    content = value if bound.binding == GENERIC else _encode(bound, value).value
+    if not isinstance(content, str | bytes):
+        raise TypeError(f"unable to encode a {type(value).__name__} for the output {name}: it takes str or bytes")
+    return content
 
 
 def _answer(function: Function, result: Any, outs: Mapping[str, Out]) -> Answer:

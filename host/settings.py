@@ -15,9 +15,10 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from host.eventhubs.section import EventHubsSection
 from host.kafka.section import KafkaSection
+from host.timespan import parse_timespan
 
-_TIMESPAN = re.compile(r"^(-)?(?:(\d+)\.)?(\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d{1,7}))?)?$")
 _REFERENCE = re.compile(r"%([^%\s]+)%")
 
 
@@ -52,6 +53,7 @@ class Extensions(_Section):
     """``extensions``."""
 
     kafka: KafkaSection = Field(default_factory=lambda: KafkaSection.model_validate({}))
+    event_hubs: EventHubsSection = Field(default_factory=lambda: EventHubsSection.model_validate({}), alias="eventHubs")
     http: HttpSection = Field(default_factory=lambda: HttpSection.model_validate({}))
     durable: DurableSection = Field(default_factory=lambda: DurableSection.model_validate({}), alias="durableTask")
 
@@ -82,6 +84,11 @@ class HostJson(_Section):
     def kafka(self) -> KafkaSection:
         """``extensions.kafka``."""
         return self.extensions.kafka
+
+    @property
+    def event_hubs(self) -> EventHubsSection:
+        """``extensions.eventHubs``."""
+        return self.extensions.event_hubs
 
     @property
     def timeout(self) -> timedelta | None:
@@ -148,23 +155,6 @@ def is_disabled(function: str, environ: Mapping[str, str]) -> bool:
     """Whether ``AzureWebJobs.<function>.Disabled`` (or, on Linux, with underscores) switches the function off."""
     names = (f"AzureWebJobs.{function}.Disabled", f"AzureWebJobs_{function}_Disabled")
     return any(environ.get(name, "").lower() in ("1", "true") for name in names)
-
-
-def parse_timespan(text: str) -> timedelta:
-    """A .NET TimeSpan in "c" format, ``[-][d.]hh:mm[:ss[.fffffff]]``.
-
-    Raises:
-        ValueError: The text has another form.
-    """
-    match = _TIMESPAN.match(text.strip())
-    if match is None:
-        raise ValueError("must have the form [d.]hh:mm:ss")
-    sign, days, hours, minutes, seconds, fraction = match.groups()
-    micros = int((fraction or "0").ljust(7, "0")) // 10
-    span = timedelta(
-        days=int(days or 0), hours=int(hours), minutes=int(minutes), seconds=int(seconds or 0), microseconds=micros
-    )
-    return -span if sign else span
 
 
 def _read(path: Path, model: type[_Model]) -> _Model:

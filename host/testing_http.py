@@ -17,6 +17,7 @@ import aiohttp
 from host.app import AppIndex, load_app
 from host.clock import Clock, VirtualClock
 from host.deliveries import Deliveries
+from host.eventhubs.runner import EventHubsRunner
 from host.identity import Identities, Identity
 from host.invoker import AppInvoker
 from host.kafka.runner import KafkaRunner
@@ -59,12 +60,15 @@ async def http_host(
     timer_file: Path | None = None,
     run_timers: bool = True,
     run_kafka: bool = False,
+    run_event_hubs: bool = False,
+    checkpoints: Path | None = None,
     telemetry: Telemetry | None = None,
 ) -> AsyncIterator[HttpHost]:
     """Serve an app until the block ends. The token of an identity is its id.
 
     ``run_timers=False`` leaves the schedules alone (a test that moves the clock by weeks would run each of them).
-    Without ``run_kafka=True`` no broker is asked: Kafka triggers receive nothing and Kafka outputs go nowhere.
+    Without ``run_kafka=True`` no broker is asked: Kafka triggers receive nothing and Kafka outputs go nowhere; likewise
+    ``run_event_hubs``, with ``checkpoints`` as the file that remembers how far functions came.
     """
     app = load_app(app) if isinstance(app, Path) else app
     people = (
@@ -80,12 +84,16 @@ async def http_host(
         async with durable_host(invoker, clock=clock, store=store, options=hub) as durable:
             timers = TimerRunner(app, invoker, clock, timer_file)
             deliveries = Deliveries()
-            kafka = KafkaRunner(app, invoker, clock, deliveries, compat) if run_kafka else None
+            messages: list[KafkaRunner | EventHubsRunner] = []
+            if run_kafka:
+                messages.append(KafkaRunner(app, invoker, clock, deliveries, compat))
+            if run_event_hubs:
+                messages.append(EventHubsRunner(app, invoker, clock, deliveries, checkpoints, compat))
             server = await serve(app, durable.hub, invoker, timers, options, deliveries=deliveries)
             if run_timers:
                 timers.start()
-            if kafka is not None:
-                kafka.start()
+            for runner in messages:
+                runner.start()
             try:
                 # The jar takes cookies of a bare address too.
                 async with aiohttp.ClientSession(server.origin, cookie_jar=aiohttp.CookieJar(unsafe=True)) as client:
@@ -93,9 +101,9 @@ async def http_host(
                 await server.drain()
                 await timers.stop()
             finally:
-                if kafka is not None:
-                    await kafka.stop()
-                    await kafka.close()
+                for runner in messages:
+                    await runner.stop()
+                    await runner.close()
             await server.close()
     finally:
         await invoker.close()

@@ -21,7 +21,7 @@ VERBS = {
     "start": "serve an app until stopped",
     "instances": "list instances and why each waits",
     "history": "the events of an instance, without values",
-    "events": "the external events that an instance waits for, or raise one",
+    "events": "what message triggers delivered lately; with an id: the events that an instance waits for, or raise one",
     "terminate": "end an instance",
     "purge": "forget ended instances",
     "export": "write the recording of an instance, to replay in tests",
@@ -67,7 +67,9 @@ def _add_instances(verb: argparse.ArgumentParser) -> None:
 
 
 def _add_events(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("id")
+    verb.set_defaults(run="host.cli.events:events")
+    verb.add_argument("id", nargs="?", help="an instance; without: deliveries and lag of message triggers")
+    verb.add_argument("--follow", action="store_true", help="keep printing new deliveries")
     verb.add_argument("--raise", dest="name", metavar="NAME", help="raise this event")
     verb.add_argument("--content", default="null", metavar="JSON", help="what the event carries")
 

@@ -10,7 +10,6 @@ from urllib.parse import quote
 
 from host.cli.api import Api
 from host.model import EventKind
-from host.settings import StartupError
 
 _KIND_NAMES = {int(kind): kind.name.lower().replace("_", " ") for kind in EventKind}
 
@@ -29,7 +28,7 @@ def instances(options: argparse.Namespace) -> int:
     rows = [
         (each["instanceId"], each["name"], each["runtimeStatus"], each["lastUpdatedTime"], why(each)) for each in found
     ]
-    _table(("INSTANCE", "ORCHESTRATOR", "STATUS", "UPDATED", "WAITS FOR"), rows)
+    table(("INSTANCE", "ORCHESTRATOR", "STATUS", "UPDATED", "WAITS FOR"), rows)
     if len(found) == options.top:
         print(f"({options.top} shown; there may be more: raise --top or narrow with --prefix, --status)")
     return 0
@@ -48,23 +47,7 @@ def why(instance: dict[str, Any]) -> str:
 def history(options: argparse.Namespace) -> int:
     """The events of one instance, without values."""
     events = Api(options.data).admin("GET", f"/instances/{quote(options.id, safe='')}/history")
-    _table(("TIME", "EVENT", "TASK", "NAME"), [_event_row(event) for event in events])
-    return 0
-
-
-def events(options: argparse.Namespace) -> int:
-    """The external events that an instance waits for; with ``--raise`` one is raised."""
-    api, place = Api(options.data), f"/instances/{quote(options.id, safe='')}"
-    if options.name:
-        try:
-            data = json.loads(options.content)
-        except ValueError:
-            raise StartupError("--content must be JSON.") from None
-        api.manage("POST", f"{place}/raiseEvent/{quote(options.name, safe='')}", data)
-        print(f"Raised {options.name}.")
-        return 0
-    found = api.admin("GET", place)
-    _table(("EVENT", "TIMES"), [(name, str(count)) for name, count in found["waitsForEvents"].items()])
+    table(("TIME", "EVENT", "TASK", "NAME"), [_event_row(event) for event in events])
     return 0
 
 
@@ -117,7 +100,8 @@ def _event_row(event: dict[str, Any]) -> tuple[str, str, str, str]:
     )
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print columns."""
     lines = [head, *rows]
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
     for line in lines:

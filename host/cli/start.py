@@ -15,6 +15,7 @@ from host import lock, logs, telemetry
 from host.app import AppIndex, load_app
 from host.clock import Clock, SystemClock, VirtualClock
 from host.deliveries import Deliveries
+from host.eventhubs.runner import EventHubsRunner
 from host.functions import Kind
 from host.hub import TaskHub
 from host.identity import Identities, Identity, read_identities
@@ -31,6 +32,7 @@ from host.telemetry import Telemetry
 KEYS = "keys.json"
 IDENTITIES = "identities.json"
 TIMERS = "timers.json"
+CHECKPOINTS = "eventhubs.sqlite"
 STORE = "hub.sqlite"
 CLOCK = "clock.json"
 ENVIRONMENT = "AZURE_FUNCTIONS_ENVIRONMENT"
@@ -45,6 +47,7 @@ class _Host:
     hub: TaskHub
     timers: TimerRunner
     kafka: KafkaRunner
+    event_hubs: EventHubsRunner
     invoker: AppInvoker
 
     async def close(self) -> None:
@@ -53,9 +56,9 @@ class _Host:
         The client API answers until the functions have ended.
         """
         await self.server.drain()
-        await asyncio.gather(self.timers.stop(), self.kafka.stop())
+        await asyncio.gather(self.timers.stop(), self.kafka.stop(), self.event_hubs.stop())
         await self.hub.stop()
-        await self.kafka.close()
+        await asyncio.gather(self.kafka.close(), self.event_hubs.close())
         await self.server.close()
         await self.invoker.close()
 
@@ -111,6 +114,7 @@ async def _serve(
     timers = TimerRunner(app, invoker, clock, data / TIMERS)
     deliveries = Deliveries()
     kafka = KafkaRunner(app, invoker, clock, deliveries, options.compat)
+    event_hubs = EventHubsRunner(app, invoker, clock, deliveries, data / CHECKPOINTS, options.compat)
     await invoker.open()
     working = asyncio.create_task(hub.run())
     await _ready(hub, working)
@@ -118,10 +122,11 @@ async def _serve(
     lock.publish(data, server.origin)
     timers.start()
     kafka.start()
-    _announce((*app.warnings, *kafka.warnings), app, server)
+    event_hubs.start()
+    _announce((*app.warnings, *kafka.warnings, *event_hubs.warnings), app, server)
     await asyncio.wait({working, asyncio.create_task(stopping.wait())}, return_when=asyncio.FIRST_COMPLETED)
     failed = working.done()
-    await _stop(_Host(server, hub, timers, kafka, invoker), options.drain)
+    await _stop(_Host(server, hub, timers, kafka, event_hubs, invoker), options.drain)
     spans.shutdown()
     return 1 if failed else 0
 

@@ -41,12 +41,13 @@ class Producers:
         self._producers: dict[str, _Producer] = {}
 
     async def send(self, function: Function, values: Outputs) -> None:
-        """Send what a function put into its outputs.
+        """Send what a function put into its Kafka outputs.
 
         Raises:
             FunctionFailed: The producer is full or, under ``fixed``, the broker did not take it.
         """
-        reports = [self._produce(function, name, value) for name, value in values.items()]
+        own = {name: value for name, value in values.items() if (function.name, name) in self._outputs}
+        reports = [self._produce(function, name, value) for name, value in own.items()]
         if not self._waits:
             return
         for error in await asyncio.gather(*reports):

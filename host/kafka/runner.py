@@ -73,7 +73,7 @@ class KafkaRunner:
     def start(self) -> None:
         """Begin to consume and to send."""
         if self._producers is not None:
-            self._invoker.send = self._producers.send
+            self._invoker.sends.append(self._producers.send)
         if not self._triggers:
             return
         from host.kafka.listener import KafkaListener

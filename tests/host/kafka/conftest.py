@@ -6,11 +6,14 @@ import uuid
 from typing import Any
 
 import pytest
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
+
+PARTITIONS = 4
+"""Of topics that the mock broker makes by itself."""
 
 
 class Broker:
-    """One mock broker. Topics come to be with the first record and have four partitions."""
+    """One mock broker. Topics come to be with the first record."""
 
     def __init__(self) -> None:
         self._producer = Producer({"test.mock.num.brokers": 1, "linger.ms": 0})
@@ -33,11 +36,9 @@ class Broker:
 
     def read(self, topic: str, count: int) -> list[Any]:
         """The first records of a topic."""
-        reader = Consumer(
-            {"bootstrap.servers": self.address, "group.id": uuid.uuid4().hex, "auto.offset.reset": "earliest"}
-        )
+        reader = Consumer({"bootstrap.servers": self.address, "group.id": "reader"})
         try:
-            reader.subscribe([topic])
+            reader.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in range(PARTITIONS)])
             found = list[Any]()
             for _ in range(100):
                 found += [each for each in reader.consume(count, 0.2) if each.error() is None]

@@ -12,10 +12,10 @@ from host.settings import (
     StartupError,
     apply_local_settings,
     is_disabled,
-    parse_timespan,
     read_host_json,
     resolve,
 )
+from host.timespan import parse_timespan
 
 
 def write(folder: Path, text: str, name: str = "host.json") -> Path:
