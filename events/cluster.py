@@ -75,11 +75,14 @@ class Cluster:
         return {name: Found(sizes[name], configs) for name, configs in self._configs(sorted(sizes)).items()}
 
     def create(self, name: str, partitions: int, configs: Mapping[str, str]) -> list[str]:
-        """Create a topic. Returns the settings that the cluster does not take; the topic is there without them."""
+        """Create a topic, unless another did meanwhile. Returns the settings that the cluster does not take: the topic
+        is there without them."""
         topic = NewTopic(name, partitions, self.replication, config=dict(configs))
         try:
             self._admin.create_topics([topic], **self._limits)[name].result()
         except KafkaException as error:
+            if _code(error) == KafkaError.TOPIC_ALREADY_EXISTS:
+                return []
             if not configs or _code(error) not in _UNSUPPORTED:
                 raise self._fault(error, f"create {name}") from None
             self.create(name, partitions, {})

@@ -67,7 +67,7 @@ class Registry:
                 f"No schema registry answers at {self.url} ({type(error).__name__}): start it, correct "
                 "WORKFLOW_REGISTRY_URL or --registry, or leave it out with --registry none."
             ) from None
-        if method != "PUT" and answer.status_code == 404 and b"error_code" in answer.content:
+        if method == "GET" and answer.status_code == 404 and b"error_code" in answer.content:
             return None
         if answer.status_code in (401, 403):
             raise EventsError(

@@ -91,6 +91,12 @@ def test_a_dry_run_changes_nothing(desk: Desk) -> None:
     assert name not in desk.names()
 
 
+def test_two_may_apply_at_once(desk: Desk) -> None:
+    name = desk.topic()
+    desk.apply()
+    assert connection.cluster(desk.brokers).create(name, 2, {}) == []
+
+
 def test_drift_is_repaired(desk: Desk) -> None:
     name = desk.topic()
     desk.apply()
