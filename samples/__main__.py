@@ -1,7 +1,7 @@
 """``python -m samples``: start everything, submit the sample cases, show what happened, keep running until Ctrl-C.
 
-``python -m samples parked`` lists the cases of the running engine that wait for an operator, ``resume ID`` lets one go
-on.
+``parked`` lists the cases of the running engine that wait for an operator, ``resume ID`` lets one go on. ``letters``
+lists dead letters, ``redrive ID`` has the record of one consumed again, ``discard ID`` gives it up.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ import threading
 import time
 from pathlib import Path
 
-import httpx
-
 import stack
-from samples.cases import Outcome, run, samples, source
+from samples.cases import run, samples, source
 from samples.client import Client
 from samples.engine import APP_PORT, Engine
 from samples.hook import HOOK_PORT
+from samples.operate import VERBS, operate
+from samples.outcome import Outcome
 from samples.table import table
 from stack.options import FHIR_PORT, KAFKA_PORT, REGISTRY_PORT, ROOT, RULES_PORT
 
@@ -32,8 +32,8 @@ OPEN = "pended-then-approved"
 def main() -> int:
     """Exit 0 when every sample had its expected outcome."""
     parser = argparse.ArgumentParser(prog="python -m samples", description=__doc__)
-    parser.add_argument("verb", nargs="?", choices=("run", "parked", "resume"), default="run")
-    parser.add_argument("case", nargs="?", help="instance id, for resume")
+    parser.add_argument("verb", nargs="?", choices=("run", *VERBS), default="run")
+    parser.add_argument("id", nargs="?", default="", help="of a case, for resume; of a letter, for redrive and discard")
     parser.add_argument("--once", action="store_true", help="stop everything after the table")
     parser.add_argument("--data", type=Path, default=ROOT / ".data", help="databases, keys and logs")
     parser.add_argument("--port", type=int, default=APP_PORT)
@@ -51,7 +51,7 @@ def main() -> int:
         registry_port=given.registry_port,
     )
     if given.verb != "run":
-        return _operate(Engine(data=given.data, port=given.port, options=options), given.verb, given.case or "")
+        return operate(Engine(data=given.data, port=given.port, options=options), given.verb, given.id)
     for stop in (signal.SIGINT, signal.SIGTERM):  # said explicitly: a shell starts background jobs with SIGINT ignored
         signal.signal(stop, signal.default_int_handler)
     begin = time.monotonic()
@@ -68,26 +68,6 @@ def main() -> int:
     except KeyboardInterrupt:
         return 130
     return 1 if any(outcome.wrong for outcome in outcomes) else 0
-
-
-def _operate(engine: Engine, verb: str, case: str) -> int:
-    """What an operator does with parked cases, on an engine that runs."""
-    try:
-        with Client(engine) as client:
-            if verb == "resume":
-                print(f"{case} goes on at {client.resume(case)['resumed']}")
-                return 0
-            parked = client.parked()
-    except httpx.HTTPStatusError as error:
-        print(error.response.json()["detail"], file=sys.stderr)
-        return 1
-    except (httpx.TransportError, FileNotFoundError):
-        print(f"No engine answers at {engine.url}: start it with make run.", file=sys.stderr)
-        return 2
-    for each in parked:
-        print(f"{each['id']}  {each['runtime']} at {each['step']} since {each['since']}, due {each['due']}")
-    print(f"{len(parked)} parked")
-    return 0
 
 
 def _submit(client: Client) -> list[Outcome]:
@@ -111,6 +91,11 @@ def _keep_running(engine: Engine, client: Client) -> None:
     print(f"Reviewer page   {engine.url}/review   (sign in as Nurse Rivera or Dr Chen; one case waits for you)")
     print(f"API             {engine.url}/cases  {engine.url}/tasks  {engine.url}/fhir/Claim/$submit")
     print(f"FHIR server     {servers.fhir_url}\nRules service   {servers.rules_url}/v1/rulesets")
+    print(
+        f"Kafka broker    {servers.kafka_brokers}   (python -m host events shows what comes; make letters, make replay)"
+    )
+    print(f"Schema registry {servers.registry_url}/subjects   (make topics brings it to what events/ says)")
+    print("Case board      make board   (made of the events alone)")
     print(f"Logs            {engine.log.parent}\nCtrl-C stops everything; make clean forgets the data.")
     with contextlib.suppress(KeyboardInterrupt):
         threading.Event().wait()

@@ -16,6 +16,8 @@ from typing import Any, Self
 import httpx
 
 import stack
+from events.errors import EventsError
+from events.topics import apply
 from samples.hook import HOOK_PORT, HookReceiver
 from stack.options import ROOT
 from stack.progress import Progress
@@ -60,6 +62,7 @@ class Engine:
         try:
             self.servers = stack.up(self.options)
             seed(self.servers.fhir_url, SAMPLES / "members", change=self.stored)
+            self.lay_topics()
             self.start_app()
         except BaseException:
             self.close()
@@ -71,6 +74,14 @@ class Engine:
     ) -> None:
         self.close()
 
+    def lay_topics(self) -> None:
+        """Create the topics, and the schemas where a registry runs. Raises ``StackError``."""
+        registry = self.servers.registry_url if "registry" in self.options.only else None
+        try:
+            apply(self.servers.kafka_brokers, registry)
+        except EventsError as error:
+            raise stack.StackError(str(error)) from None
+
     def start_app(self) -> None:
         """Start the app and return when it and all that it needs is ready. Raises ``StackError``."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
@@ -80,6 +91,8 @@ class Engine:
             "WORKFLOW_FHIR_URL": self.servers.fhir_url,
             "WORKFLOW_RULES_URL": self.servers.rules_url,
             "WORKFLOW_KAFKA_BROKERS": self.servers.kafka_brokers,
+            "WORKFLOW_KAFKA_GROUP": "workflow-engine",
+            "WORKFLOW_EVENT_SOURCES": (SAMPLES / "event-sources.json").read_text(),
             "WORKFLOW_PUBLIC_URL": self.url,
             "WORKFLOW_HOOK_HOSTS": "127.0.0.1",
             **self.environment,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from samples.cases import Outcome
+from events.table import line
+from samples.outcome import Outcome
 
-HEADINGS = ("case", "decision", "codes", "elapsed", "deadline (UTC)", "rules that fired")
+HEADINGS = ("case", "channel", "decision", "codes", "elapsed", "deadline (UTC)", "rules that fired")
 
 SHOWN = 8
 """Rules that fit into a row."""
@@ -14,20 +15,21 @@ SHOWN = 8
 
 def table(outcomes: Sequence[Outcome]) -> str:
     """One row an outcome; below it, how it differs from what was expected."""
-    rows = [(o.name, o.decision, o.codes, f"{o.seconds * 1000:.0f} ms", o.due, _short(o.rules)) for o in outcomes]
+    rows = [_row(outcome) for outcome in outcomes]
     widths = [max(len(row[i]) for row in [HEADINGS, *rows]) for i in range(len(HEADINGS))]
-    lines = [_line(HEADINGS, widths), "  ".join("-" * width for width in widths)]
+    lines = [line(HEADINGS, widths), line(["-" * width for width in widths], widths)]
     for outcome, row in zip(outcomes, rows, strict=True):
-        lines.append(_line(row, widths))
+        lines.append(line(row, widths))
         lines += [f"    NOT AS EXPECTED: {wrong}" for wrong in outcome.wrong]
     return "\n".join(lines)
+
+
+def _row(each: Outcome) -> tuple[str, ...]:
+    took = f"{each.seconds * 1000:.0f} ms"
+    return (each.name, each.channel, each.decision, each.codes, took, each.due, _short(each.rules))
 
 
 def _short(rules: str) -> str:
     """The first rules; all of them stand in ``GET /cases/{id}``."""
     ids = rules.split()
     return " ".join(ids[:SHOWN]) + (f" +{len(ids) - SHOWN}" if len(ids) > SHOWN else "")
-
-
-def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
-    return "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
