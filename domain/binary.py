@@ -40,4 +40,4 @@ def content(binary: Resource | None, owner: str, most: int) -> bytes:
 
 
 def _malformed(element: str, text: str, code: str) -> Malformed:
-    return Malformed([Problem(path=f"Binary.{element}", text=text)], code)
+    return Malformed([Problem(path=f"Binary.{element}", text=text, code="value")], code)
