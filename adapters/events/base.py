@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -29,10 +29,10 @@ class Record:
     at: Position
     appended: datetime
     """When the broker took it (UTC); topics are kept with ``message.timestamp.type=LogAppendTime``."""
-    key: bytes | None
-    value: bytes | None
+    key: bytes | None = field(repr=False)
+    value: bytes | None = field(repr=False)
     """``None``: a tombstone."""
-    headers: Headers = ()
+    headers: Headers = field(default=(), repr=False)
 
 
 class Publisher(Protocol):

@@ -6,9 +6,7 @@ Cases of canaries go every way, errors included; then everything that the engine
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,13 +19,13 @@ import activities.step
 from adapters.rules.memory import Judgement
 from domain.cases import CaseState
 from host.cli.main import main
-from host.logs import Correlate, JsonFormatter
 from host.model import Status
 from host.spans import JsonLines
 from host.store.sqlite import SqliteStore
 from host.telemetry import Telemetry
 from orchestrators.steps import BACKOFF
 from tests.support.canaries import Canaries
+from tests.support.logged import logged
 from tests.support.samples import attachment
 from tests.support.samples import request as sample_request
 from tests.support.world import (
@@ -77,23 +75,6 @@ class Story:
     async def decide(self, case: str, decision: Mapping[str, Any], who: str = DIRECTOR) -> None:
         task = await self.app.task(case)
         assert (await self.send("POST", f"/tasks/{task}/decision", decision, who)).status == 200
-
-
-@contextmanager
-def logged(path: Path) -> Iterator[None]:
-    """All log lines down to DEBUG, as the host writes them, in a file."""
-    handler = logging.FileHandler(path)
-    handler.addFilter(Correlate())
-    handler.setFormatter(JsonFormatter())
-    root, before = logging.getLogger(), logging.getLogger().level
-    root.addHandler(handler)
-    root.setLevel(logging.DEBUG)
-    try:
-        yield
-    finally:
-        root.setLevel(before)
-        root.removeHandler(handler)
-        handler.close()
 
 
 @pytest.fixture(params=["sweeps", "days"])
