@@ -10,7 +10,8 @@ import azure.durable_functions as df
 
 from adapters.connections import Connections
 from domain import fhir
-from domain.cases import RECORD_CODES, CaseRecord, read_case
+from domain.cases import CaseRecord, read_case
+from domain.codes import TASK_CODE, TaskCode
 from domain.errors import NotFound, Unavailable
 from domain.events.catalog import COVERAGE_CHANGED, Topic
 from domain.events.data import CoverageChanged
@@ -22,6 +23,7 @@ from triggers.instances import PEOPLE, Instances, Standing
 from triggers.readable import readable
 
 LOG: Final = logging.getLogger("workflow.triggers")
+FIRST: Final = f"{TASK_CODE}|{TaskCode.PRIOR_AUTHORIZATION}"
 OPEN: Final = "requested,in-progress,on-hold"
 blueprint = df.Blueprint()
 consumer(blueprint, Topic.COVERAGE)
@@ -55,8 +57,9 @@ async def _beneficiary(to: Connections, coverage: str) -> str:
 
 
 async def _open_cases(to: Connections, patient: str) -> list[CaseRecord]:
-    """Open cases whose member is ``patient``. The record of a case names one Coverage; its member may have more."""
-    page = await to.fhir.search("Task", {"patient": patient, "code": RECORD_CODES, "status": OPEN})
+    """Open cases whose member is ``patient``. The record of a case names one Coverage; its member may have more. Not
+    appeals: the person who decides one looks at what was decided, as it was then."""
+    page = await to.fhir.search("Task", {"patient": patient, "code": FIRST, "status": OPEN})
     tasks: list[Resource] = list(page.matches)
     while page.next is not None:
         page = await to.fhir.next_page(page.next)

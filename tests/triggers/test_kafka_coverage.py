@@ -14,7 +14,7 @@ from domain.errors import Forbidden, NotFound, Unavailable
 from orchestrators.steps import BACKOFF
 from tests.support.incoming import PORTAL, come, coverage_record, everything, listening
 from tests.support.samples import request
-from tests.support.world import World, case_of
+from tests.support.world import DIRECTOR, SUBMITTER, World, case_of
 from triggers.event import Kind, Outcome
 from triggers.instances import Instances, Standing
 
@@ -130,6 +130,15 @@ async def test_a_case_that_has_no_instance_yet_judges_when_it_starts(
         return None if case == CASE else await find(self, case)
 
     monkeypatch.setattr(Instances, "find", lost)
+    assert await come(app, coverage_record(app, COVERAGE)) == Outcome(Kind.IGNORED)
+
+
+async def test_an_appeal_is_not_told(app: World) -> None:
+    await submit(app, REVIEWED)
+    await app.decide(CASE, {"decision": "deny", "reason": "criteria-not-met"}, who=DIRECTOR)
+    answer = (await app.record(CASE)).response
+    assert (await app.send("POST", f"/fhir/{answer}/$appeal", {}, who=SUBMITTER)).status == 202
+    await app.settle()
     assert await come(app, coverage_record(app, COVERAGE)) == Outcome(Kind.IGNORED)
 
 
