@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 from adapters.connections import Connections
 from adapters.events.base import Log, Position, Record
 from domain.errors import Malformed, NotFound
-from domain.events.catalog import INCOMING, Topic
+from domain.events.catalog import INCOMING, ORDERED, Topic
 from domain.events.cloud_event import read_data
 from domain.events.data import DeadLetter, Parked
 from triggers.letters import id_of
@@ -39,10 +39,16 @@ async def open_letter(to: Connections, letter_id: str) -> DeadLetter:
     raise NotFound("dead-letter", "there is no open dead letter of this id")
 
 
+async def parked_words(to: Connections) -> list[Parked]:
+    """What is told of records that wait, of all topics with an order. Raises ``Unavailable('events')``."""
+    topics = sorted(ORDERED)
+    found = await asyncio.gather(*(_kept(to.log, topic, topic.parked, Parked) for topic in topics))
+    return [word for words in found for word in words]
+
+
 async def parked_at(to: Connections, at: Position) -> Parked | None:
     """What is told of the parked record there. Raises ``Unavailable('events')``."""
-    topic = Topic(at.topic)
-    return next((each for each in await _kept(to.log, topic, topic.parked, Parked) if position(each) == at), None)
+    return next((each for each in await parked_words(to) if position(each) == at), None)
 
 
 async def _kept(log: Log, source: Topic, topic: str, model: type[Told]) -> list[Told]:

@@ -24,6 +24,7 @@ from domain.errors import NotFound, Unavailable
 from domain.json import Resource
 from domain.load import QUEUES, REVIEW_LOAD
 from triggers.instances import Instances
+from triggers.lost_letters import restore_letters
 from triggers.open_letters import open_letters
 from triggers.readable import readable
 
@@ -59,7 +60,7 @@ async def audit_cases(timer: func.TimerRequest, client: df.DurableOrchestrationC
     for case, finding in await findings(to, instances):
         LOG.error("case %s: %s; see docs/prior-authorization.md, Parked cases", case, finding)
     await count_load(to, instances)
-    await tell_of_letters(to)
+    await tell_of_letters(to, instances)
 
 
 async def start_received(to: Connections, instances: Instances) -> int:
@@ -126,9 +127,10 @@ async def count_load(to: Connections, instances: Instances) -> None:
         await instances.signal(REVIEW_LOAD, queue, "rebuild", {"tasks": tasks})
 
 
-async def tell_of_letters(to: Connections) -> None:
-    """One line in the log while dead letters are open: how many of which topic."""
+async def tell_of_letters(to: Connections, instances: Instances) -> None:
+    """One line in the log while dead letters are open: how many of which topic. Lost ones are written again before."""
     try:
+        await restore_letters(to, instances)
         letters = Counter(letter.topic for letter in await open_letters(to))
     except Unavailable:  # the adapter has told
         return

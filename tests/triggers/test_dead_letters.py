@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from adapters.connections import connections
+from adapters.connections import Connections, connections
 from adapters.events.base import Record
 from adapters.events.memory import MemoryEvents
 from adapters.fhir.base import Entry
 from domain.errors import Malformed, Problem, Unavailable
 from domain.events.catalog import COVERAGE_CHANGED, Topic
+from domain.events.data import DeadLetter, Parked
 from domain.events.lane import EVENT_LANE, Lane, lane_key
 from domain.events.letters import lane_of
 from tests.support.incoming import MEMBERSHIP, put
 from tests.support.ordered import POISON, TOPIC, Ordered, crash_at, letters, ordered, parked
 from tests.support.world import AUDITOR, NURSE, OPERATOR, START, SUBMITTER
-from triggers import redrive
+from triggers import lost_letters, redrive
 from triggers.event import Kind
 from triggers.lanes import Lanes, place
+from triggers.lost_letters import restore_letters
+from triggers.open_letters import open_letters, parked_words
 
 
 @pytest.fixture
@@ -388,6 +391,43 @@ async def test_the_audit_tells_how_many_letters_are_open(caplog: pytest.LogCaptu
         ]
         log.app.events.answers = False
         assert await _audit(log, caplog) == []
+
+
+async def test_a_letter_that_retention_took_before_anybody_dealt_with_it_is_written_again(log: Ordered) -> None:
+    letter = await log.poison("bad")
+    await log.app.advance(seconds=5)
+    await log.come("b")
+    assert await restore_letters(connections(), log.app.instances) == 0
+    await log.app.events.forget(TOPIC.dead_letters, letter)
+    assert await restore_letters(connections(), log.app.instances) == 1
+    (found,) = await log.listed()
+    assert (found["id"], found["reason"], found["appended"]) == (letter, "letter-lost", START.isoformat())
+    log.cure("bad")
+    assert (await log.redrive(letter)).json["handled"] == 2
+    assert log.recorder.taken == ["bad", "b"]
+
+
+async def test_a_letter_that_is_closed_meanwhile_is_not_lost(log: Ordered, monkeypatch: pytest.MonkeyPatch) -> None:
+    letter = await log.poison("bad")
+    await log.come("b")
+    log.cure("bad")
+    read = open_letters
+
+    async def late(to: Connections) -> list[DeadLetter]:
+        await log.redrive(letter)
+        return await read(to)
+
+    monkeypatch.setattr(lost_letters, "open_letters", late)
+    monkeypatch.setattr(lost_letters, "parked_words", remembered(await parked_words(connections())))
+    assert await restore_letters(connections(), log.app.instances) == 0
+    assert letters(log.app) == {}
+
+
+def remembered(words: list[Parked]) -> Callable[[Connections], Awaitable[list[Parked]]]:
+    async def told(_: Connections) -> list[Parked]:
+        return words
+
+    return told
 
 
 # --- crashes between every two steps; the operator asks again ---------------------------------------------------------
