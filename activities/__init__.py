@@ -11,11 +11,13 @@ from activities.escalate import escalate
 from activities.notify_provider import notify_provider
 from activities.open_case import open_case
 from activities.open_review import open_review
+from activities.publish_event import publish_event
 from activities.record_decision import record_decision
 from activities.record_deemed import record_deemed
 from activities.request_information import request_information
 from activities.set_deadline import set_deadline
 from activities.take_decision import take_decision
+from activities.withdraw_task import withdraw_task
 
 VERBS = (
     assess_necessity,
@@ -27,11 +29,13 @@ VERBS = (
     notify_provider,
     open_case,
     open_review,
+    publish_event,
     record_decision,
     record_deemed,
     request_information,
     set_deadline,
     take_decision,
+    withdraw_task,
 )
 
 blueprint = df.Blueprint()

@@ -29,6 +29,9 @@ async def open_case(work: Work[Message]) -> CaseFile:
         urgency=record.urgency,
         rules={} if closed else await _pinned(work),
         excluded_reviewers=record.excluded_reviewers,
+        claim=record.claim,
+        submitter=record.submitter,
+        appeals=record.appeals,
     )
 
 

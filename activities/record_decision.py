@@ -33,10 +33,16 @@ async def record_decision(work: Work[RecordDecisionInput]) -> RecordedDecision:
         return RecordedDecision(claim_response=record.response, actions=(), superseded=True)
     review = await work.unit.read(work.data.review) if work.data.review else None
     decisions = _decisions(work, review)
-    stored = await work.unit.read(record.response) if record.decided else await _write(work, record, decisions, review)
+    state = record.state if record.decided else _state(work, decisions)
+    if record.decided:
+        stored = await work.unit.read(record.response)
+    else:
+        stored = await _write(work, record, decisions, review, state)
     return RecordedDecision(
         claim_response=f"{record.response}/_history/{stored['meta']['versionId']}",
         actions=tuple(each.action for each in decisions),
+        state=state,
+        at=fhir.parse_instant(stored["created"]),
     )
 
 
@@ -45,19 +51,22 @@ async def _write(
     record: CaseRecord,
     decisions: tuple[ItemDecision, ...],
     review: Resource | None,
+    state: CaseState,
 ) -> Resource:
     """The new version of the ClaimResponse, as stored."""
     claim = await work.unit.read(record.claim)
     if work.data.reject_code:
         error = ResponseError(code=work.data.reject_code, follow_up=FollowUp.CORRECT)
         response = claim_response(record.subject, claim, created=work.envelope.at, errors=[error])
-        state = CaseState.INELIGIBLE
     else:
         response = _response(work, record, claim, decisions, review, await _providers(work, claim))
-        state = overall(decisions)
     work.unit.update({**response, "id": record.response.split("/")[1]})
     await change_record(work, record, state=state, appeal_until=_appeal_until(work, record, state))
     return (await work.unit.commit())[0]
+
+
+def _state(work: Work[RecordDecisionInput], decisions: tuple[ItemDecision, ...]) -> CaseState:
+    return CaseState.INELIGIBLE if work.data.reject_code else overall(decisions)
 
 
 def _appeal_until(work: Work[RecordDecisionInput], record: CaseRecord, state: CaseState) -> datetime | None:

@@ -1,4 +1,4 @@
-"""What every activity does around its verb: decode, trace, one transaction with its audit, map errors, encode.
+"""What every activity does around its verb: decode, trace, one transaction with its audit, map errors, encode, hint.
 
 An activity's file holds only its verb. It is idempotent: every resource that it writes has an id made of the case and
 the step, so a second run writes what the first one wrote.
@@ -10,6 +10,7 @@ import logging
 import re
 import traceback
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
@@ -18,8 +19,13 @@ from pydantic import ValidationError
 
 from adapters.connections import Connections, connections
 from adapters.fhir.unit import UnitOfWork
+from domain.case import resource_id
 from domain.envelope import Answer, Envelope, Failure, Message, failure
 from domain.errors import Conflict, Defect, Unavailable, WorkflowError
+from domain.events.catalog import STEP
+from domain.events.cloud_event import CloudEvent
+from domain.events.data import StepReported
+from domain.events.source import engine
 
 LOG: Final = logging.getLogger("workflow.activities")
 TRACER: Final = trace.get_tracer("workflow.activities")
@@ -52,12 +58,17 @@ def step(data: type[D]) -> Callable[[Verb[D]], Activity]:
     def wrap(verb: Verb[D]) -> Activity:
         async def run(envelope: dict[str, Any]) -> dict[str, Any]:
             with TRACER.start_as_current_span(verb.__name__, record_exception=False) as span:
+                work = None
                 try:
                     work = _decode(envelope, data)
                     span.set_attributes({"case.id": work.case, "step.id": work.envelope.step.id})
-                    return await _perform(work, verb)
+                    answer = await _perform(work, verb)
                 except Exception as error:
-                    raise _failure(error, verb.__name__) from None
+                    failed = _failure(error, verb.__name__)
+                    _hint(work, str(failed))
+                    raise failed from None
+                _hint(work)
+                return answer
 
         run.__name__ = run.__qualname__ = verb.__name__
         run.__doc__ = verb.__doc__
@@ -78,6 +89,26 @@ async def _perform(work: Work[D], verb: Verb[D]) -> dict[str, Any]:
     result = await verb(work)
     accessed = await work.unit.finish()
     return Answer(data=result.model_dump(mode="json"), accessed=accessed).model_dump(mode="json")
+
+
+def _hint(work: Work[Any] | None, code: str | None = None) -> None:
+    """Tell projections that the step ran; ``code``: why it failed. Nobody waits for it, and it may be lost."""
+    if work is None or not work.to.settings.process_events:
+        return
+    case, ran = work.envelope.case, work.envelope.step
+    outcome = "failed" if code else "completed"
+    with suppress(ValidationError):
+        data = StepReported(case=case.id, workflow=case.workflow, step=ran.id, n=ran.n, outcome=outcome, code=code)
+        event = CloudEvent(
+            id=resource_id(case.id, f"step:{ran.id}:{ran.n}:{outcome}"),
+            source=engine(work.to.settings.payer_organization),
+            type=STEP.name,
+            subject=case.record,
+            time=work.to.now(),
+            dataschema=STEP.schema,
+            data=data.model_dump(mode="json", exclude_none=True),
+        )
+        work.to.events.hint(STEP.topic, case.id, event)
 
 
 def _failure(error: Exception, name: str) -> Failure:

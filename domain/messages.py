@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any, Final
 
 from domain.envelope import Message
 from domain.facts import (
@@ -19,6 +20,9 @@ from domain.facts import (
     Requirement,
     Urgency,
 )
+
+PUBLISH: Final = "publish-"
+"""How the BPMN elements begin that tell others what happened (``publish-received``, ...): one activity serves them."""
 
 
 class StartInput(Message):
@@ -40,6 +44,12 @@ class CaseFile(Message):
     rules: dict[str, str]
     excluded_reviewers: tuple[str, ...] = ()
     """Who may not review: an appeal is never decided by the first reviewer."""
+    claim: str = ""
+    """``Claim/<id>``."""
+    submitter: str = ""
+    """Organization of the principal that submitted."""
+    appeals: str | None = None
+    """Instance id of the case that this one appeals."""
 
 
 class Milestone(Message):
@@ -152,6 +162,10 @@ class RecordedDecision(Message):
     actions: tuple[str, ...]
     superseded: bool = False
     """Nothing was recorded: an appeal was filed meanwhile, and its decision counts."""
+    state: str = ""
+    """Where the case stands with it: a code of ``domain.cases.CaseState``."""
+    at: datetime | None = None
+    """When it was recorded first."""
 
 
 class OpenReviewInput(Message):
@@ -216,6 +230,31 @@ class CloseInformationInput(Message):
     """Data of *close-information*."""
 
     task: str
+
+
+class WithdrawTaskInput(Message):
+    """Data of *withdraw-task*."""
+
+    task: str
+
+
+class TaskWithdrawn(Message):
+    """Answer of *withdraw-task*."""
+
+    withdrawn: bool
+    """``False``: it was decided or answered a moment before, and that counts."""
+
+
+class PublishInput(Message):
+    """Data of the elements that begin with ``PUBLISH``: one event, whole but for the case and its record."""
+
+    type: str
+    """CloudEvents ``type``; the topic and the model of its data are those of ``domain.events.catalog``."""
+    key: str
+    """What tells this event from others of its type and case: a reference, versioned where what it names changes."""
+    at: datetime
+    """When it happened."""
+    data: dict[str, Any]
 
 
 class EscalateInput(Message):

@@ -1,7 +1,7 @@
 """An appeal of an adverse decision: a person who did not decide before looks again.
 
 open-case → set-deadline → open-review → clinical-review → take-decision → record-decision → notify-provider
-    → close-case
+    → publish-… → close-case
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from orchestrators.clock import Clock
 from orchestrators.prior_authorization import conclude
 from orchestrators.review import review
 from orchestrators.steps import call
+from orchestrators.telling import received
 
 WORKFLOW = "appeal"
 
@@ -30,6 +31,7 @@ def appeal(context: DurableOrchestrationContext) -> Generator[Any, Any, dict[str
     case.pin(file)
     clock = Clock(case, "appeal", file)
     yield from clock.start()
+    case.tell(received(case, file))
     opened = OpenReviewInput(round=1, reasons=("appeal",), excluded_reviewers=file.excluded_reviewers, queue="appeals")
     taken = yield from review(case, clock, opened)
     decision = RecordDecisionInput(source=DecisionSource.REVIEWER, items=taken.items, review=taken.task)

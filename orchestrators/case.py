@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from domain.envelope import CaseRef, Envelope, Message, StepRef
 from domain.errors import Defect
+from domain.facts import Eligibility
 from domain.messages import CaseFile, StartInput, TimelineEntry
 
 
@@ -36,6 +37,11 @@ class Case:
     rules: dict[str, str] = field(default_factory=dict)
     due: datetime | None = None
     agenda: list[Due] = field(default_factory=list)
+    outbox: list[Due] = field(default_factory=list)
+    """Events that others are to be told, in order: they go out while the case waits, or at its end. ``at`` of the first
+    one is when it is tried next."""
+    eligible: Eligibility | None = None
+    """What was last judged of the member; ``None``: not asked, as in an appeal."""
     task: str | None = None
     """The open human task, if any."""
     fired: tuple[str, ...] = ()
@@ -77,6 +83,10 @@ class Case:
     def plan(self, due: Due) -> None:
         """Put ``due`` on the agenda."""
         self.agenda = sorted([*self.agenda, due], key=lambda item: item.at)
+
+    def tell(self, event: Due) -> None:
+        """Put ``event`` into the outbox."""
+        self.outbox.append(event)
 
     def show(self, step: str, waiting_for: str | None = None, detail: str | None = None) -> None:
         """Publish where the case stands as the custom status: codes and references only, under 2 KB."""

@@ -10,9 +10,10 @@ from domain.facts import ExpiryMeaning, Tolling
 from domain.messages import CaseFile, DeadlineSet, EscalateInput, ExpireInput, NotifyInput, Pause, SetDeadlineInput
 from orchestrators.case import Case, Due
 from orchestrators.steps import call
+from orchestrators.telling import expired
 
 AFTER_EXPIRY: Final = timedelta(seconds=1)
-"""The notice of an expiry follows its record."""
+"""The notice of an expiry follows its record, and others are told after the provider."""
 
 
 class Clock:
@@ -45,6 +46,7 @@ class Clock:
         case.plan(Due(case.due, "escalate", EscalateInput(percent=100)))
         event = "overdue" if policy.expiry is ExpiryMeaning.LATE else "deemed"
         case.plan(Due(case.due + AFTER_EXPIRY, "notify-provider", NotifyInput(event=event, key=case.due.isoformat())))
+        case.plan(expired(case.due, event, policy, case.due + AFTER_EXPIRY))
 
     def pause(self) -> None:
         """Stand still, if the policy tolls the clock while information is missing. What fell due before, and was tried

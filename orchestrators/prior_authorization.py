@@ -3,11 +3,13 @@
     open-case → set-deadline → check-eligibility → assess-necessity → determine
         → (request-information → await-information → assess-necessity …)
         → (open-review → clinical-review → take-decision)
-        → record-decision → notify-provider → close-case
+        → record-decision → notify-provider → publish-… → close-case
 
-Escalations, the expiry and its notice happen on the way (``orchestrators/clock.py``). An appeal that is filed before a
-decision was made ends the case as it stands. An adverse outcome never comes from rules: they approve, ask or route to a
-person (42 CFR 438.210(b)(3); PAS 2.2.1, claimResponseReviewer).
+Escalations, the expiry and its notice happen on the way (``orchestrators/clock.py``); so do the events for others,
+while the case waits (``orchestrators/steps.py``). An appeal that is filed before a decision was made ends the case as
+it stands. A member who turns out not to be eligible while a person is awaited is refused as at the start. No other
+adverse outcome comes from rules: they approve, ask or route to a person (42 CFR 438.210(b)(3); PAS 2.2.1,
+claimResponseReviewer).
 """
 
 from __future__ import annotations
@@ -38,8 +40,9 @@ from domain.messages import (
 from domain.pas.evidence import attachment_code
 from orchestrators.case import Case
 from orchestrators.clock import Clock
-from orchestrators.review import Superseded, ask, review
-from orchestrators.steps import call, settle
+from orchestrators.review import Ineligible, Superseded, ask, judged, review
+from orchestrators.steps import call, publish, settle
+from orchestrators.telling import decided, received
 
 WORKFLOW = "prior-authorization"
 AUTOMATIC = {
@@ -57,8 +60,9 @@ def prior_authorization(context: DurableOrchestrationContext) -> Generator[Any, 
     case.pin(file)
     clock = Clock(case, "initial", file)
     yield from clock.start()
+    case.tell(received(case, file))
     try:
-        decision = yield from _decide(case, clock)
+        decision = yield from _decision(case, clock)
         return (yield from conclude(case, clock, decision))
     except Superseded:
         case.task = None
@@ -75,26 +79,32 @@ def conclude(case: Case, clock: Clock, decision: RecordDecisionInput) -> Generat
     notice = NotifyInput(event="decided", key=recorded.claim_response)
     yield from settle(case)
     yield from call(case, "notify-provider", Message, notice)
+    case.tell(decided(case, decision.source, recorded))
     return (yield from _close(case, "decided", recorded.actions))
 
 
 def _close(case: Case, state: str, actions: Sequence[str] = ()) -> Generator[Any, Any, dict[str, Any]]:
+    yield from publish(case)
     case.show("close-case")
     yield from call(case, "close-case", Message, CloseInput(state=state, timeline=tuple(case.timeline)))
     return {"state": state, "actions": list(actions)}
 
 
+def _decision(case: Case, clock: Clock) -> Generator[Any, Any, RecordDecisionInput]:
+    try:
+        judged(case, (yield from call(case, "check-eligibility", EligibilityAnswer)))
+        return (yield from _decide(case, clock))
+    except Ineligible as refusal:
+        case.task = None
+        return RecordDecisionInput(source=DecisionSource.RULES, reject_code=refusal.code)
+
+
 def _decide(case: Case, clock: Clock) -> Generator[Any, Any, RecordDecisionInput]:
-    eligible = yield from call(case, "check-eligibility", EligibilityAnswer)
-    case.credit(*eligible.fired)
-    if eligible.eligibility.outcome is EligibilityOutcome.INELIGIBLE:
-        code = eligible.eligibility.reject_code
-        return RecordDecisionInput(source=DecisionSource.RULES, reject_code=code)
-    necessity, determined = yield from _assess(case, eligible, informed=False)
+    necessity, determined = yield from _assess(case, informed=False)
     informed = _only_information_is_missing(determined)
     if informed:
         yield from ask(case, clock, 0, _missing(necessity))
-        necessity, determined = yield from _assess(case, eligible, informed=True)
+        necessity, determined = yield from _assess(case, informed=True)
     outcomes = [(item.sequence, item.determination.outcome) for item in determined.items]
     if all(outcome in AUTOMATIC for _, outcome in outcomes):
         items = tuple(ItemAction(sequence=sequence, action=AUTOMATIC[outcome]) for sequence, outcome in outcomes)
@@ -109,12 +119,10 @@ def _decide(case: Case, clock: Clock) -> Generator[Any, Any, RecordDecisionInput
     return RecordDecisionInput(source=DecisionSource.REVIEWER, items=taken.items, review=taken.task)
 
 
-def _assess(
-    case: Case, eligible: EligibilityAnswer, *, informed: bool
-) -> Generator[Any, Any, tuple[NecessityAnswer, DetermineAnswer]]:
+def _assess(case: Case, *, informed: bool) -> Generator[Any, Any, tuple[NecessityAnswer, DetermineAnswer]]:
     necessity = yield from call(case, "assess-necessity", NecessityAnswer)
     data = DetermineInput(
-        eligibility=eligible.eligibility.outcome,
+        eligibility=case.eligible.outcome if case.eligible else EligibilityOutcome.UNKNOWN,
         requirements=necessity.requirements,
         findings=necessity.findings,
         information_requested=informed,

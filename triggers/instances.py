@@ -12,6 +12,7 @@ from typing import Any, Final
 import azure.durable_functions as df
 
 from domain.errors import Defect, NotFound, Unavailable
+from domain.messages import PUBLISH
 
 QUICK: Final = 0.5
 """Seconds within which an automatic decision is usual."""
@@ -149,7 +150,7 @@ class Instances:
         begin, delay = time.monotonic(), 0.025
         while True:
             standing = await self.find(instance_id)
-            if standing and (not standing.open or standing.waiting_for or standing.step in DECIDED):
+            if standing and (not standing.open or standing.waiting_for or standing.step.startswith(DECIDED)):
                 return standing
             waited = time.monotonic() - begin
             if waited >= seconds:
@@ -158,8 +159,8 @@ class Instances:
             delay = delay if waited < QUICK else min(delay * 2, 0.5)
 
 
-DECIDED: Final = frozenset({"notify-provider", "close-case"})
-"""Steps that come after the decision was recorded."""
+DECIDED: Final = ("notify-provider", PUBLISH, "close-case")
+"""How the steps begin that come after the decision was recorded."""
 
 
 def _standing(status: Any) -> Standing:

@@ -38,7 +38,7 @@ def test_an_expiry_is_recorded_told_to_supervisors_and_to_the_provider(expiry: E
     )
     drive.run(prior_authorization)
     expired = [(name, e.data) for name, e in drive.calls if DUE <= e.at < DUE + timedelta(hours=1)]
-    assert [name for name, _ in expired] == ["record_deemed", "escalate", "notify_provider"]
+    assert [name for name, _ in expired] == ["record_deemed", "escalate", "notify_provider", "publish_event"]
     assert expired[0][1]["policy"]["expiry"] == expiry
     assert expired[1][1]["percent"] == 100
     assert expired[2][1]["event"] == event

@@ -39,6 +39,7 @@ from domain.messages import (
     RecordedDecision,
     TakenDecision,
     TaskOpened,
+    TaskWithdrawn,
 )
 from orchestrators.prior_authorization import prior_authorization
 from orchestrators.steps import BACKOFF
@@ -54,6 +55,8 @@ AUTOMATIC = [
     "determine",
     "record_decision",
     "notify_provider",
+    "publish_event",
+    "publish_event",
     "close_case",
 ]
 
@@ -64,8 +67,13 @@ FILE = CaseFile(
     line_of_business=LineOfBusiness.MEDICARE_ADVANTAGE,
     urgency=Urgency.STANDARD,
     rules={"eligibility": "1.0.0"},
+    claim="Claim/c",
+    submitter="clinic",
 )
 ELIGIBLE = EligibilityAnswer(eligibility=Eligibility(outcome=EligibilityOutcome.ELIGIBLE), fired=("EL-1",))
+RECORDED = RecordedDecision(
+    claim_response="ClaimResponse/c/_history/2", actions=("A1",), state="approved", at=RECEIVED + timedelta(minutes=1)
+)
 AWAY = Unavailable("unavailable:rules")
 
 
@@ -113,12 +121,13 @@ def activities(**given: Any) -> dict[str, Activity]:
         "check_eligibility": always(ELIGIBLE),
         "assess_necessity": always(NecessityAnswer(requirements=(requirement,), findings=(finding,), fired=("MN-1",))),
         "determine": always(determined(DeterminationOutcome.APPROVE)),
-        "record_decision": always(RecordedDecision(claim_response="ClaimResponse/c/_history/2", actions=("A1",))),
+        "record_decision": always(RECORDED),
         "open_review": lambda e: TaskOpened(task=f"Task/review{e.data['round']}"),
         "take_decision": always(taken("approve", "A1")),
         "request_information": lambda e: TaskOpened(task="Task/info", due=e.at + timedelta(hours=48)),
         **{name: always(Message()) for name in ("notify_provider", "close_case", "close_information", "escalate")},
-        "record_deemed": always(Message()),
+        **{name: always(Message()) for name in ("record_deemed", "publish_event")},
+        "withdraw_task": always(TaskWithdrawn(withdrawn=True)),
     }
     return {**defaults, **given}
 
@@ -155,7 +164,8 @@ def test_a_pended_case_waits_for_a_reviewer() -> None:
         events=[("decided:review1", RECEIVED + timedelta(hours=2), '{"task": "x"}')],
     )
     drive.run(prior_authorization)
-    assert drive.names()[5:8] == ["open_review", "take_decision", "record_decision"]
+    way = ["open_review", "publish_event", "publish_event", "take_decision", "record_decision"]
+    assert drive.names()[5:10] == way
     assert dict(drive.calls)["open_review"].data["reasons"] == ["no-criterion"]
     assert dict(drive.calls)["record_decision"].data["review"] == "Task/r/_history/2"
     waiting = [s for s in drive.statuses if s["waitingFor"] == "reviewer"]
