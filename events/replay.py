@@ -148,7 +148,8 @@ def told(report: Report, *, dry: bool) -> str:
 
 def _told(ranges: Ranges) -> str:
     parts = [f"{partition}:{start}-{end - 1}" for partition, (start, end) in ranges.items() if end > start]
-    return f"{sum(end - start for start, end in ranges.values())} offsets ({', '.join(parts) or 'empty'})"
+    count = sum(end - start for start, end in ranges.values())
+    return f"{count} offset{'' if count == 1 else 's'} ({', '.join(parts) or 'empty'})"
 
 
 def _row(record: Record, delivered: Delivered) -> tuple[str, ...]:

@@ -56,7 +56,7 @@ def _letters(client: Client, _: str) -> int:
     ]
     if rows:
         print(table(headings, rows))
-    print(f"{len(letters)} dead letters")
+    print(f"{len(letters)} dead letter{'' if len(letters) == 1 else 's'}")
     return 0
 
 

@@ -29,7 +29,7 @@ class Outside:
     def __init__(self, servers: Servers) -> None:
         headers = {"Content-Type": "application/fhir+json"}
         self._fhir = httpx.Client(base_url=servers.fhir_url, headers=headers, timeout=60, trust_env=False)
-        self._brokers = {"bootstrap.servers": servers.kafka_brokers}
+        self._brokers = {"bootstrap.servers": servers.kafka_brokers, "log_level": 0}
         self._publisher = KafkaPublisher(self._brokers, timeout=30)
 
     def __enter__(self) -> Self:
@@ -76,19 +76,16 @@ class Outside:
         said = CloudEvent(id=name, source=source, type=event.name, dataschema=event.schema, data=dict(data))
         asyncio.run(self._publisher.publish(event.topic, key, said))
 
-    def wait_read(self, topic: str, seconds: float = 60.0) -> bool:
+    def wait_read(self, topic: str, seconds: float) -> bool:
         """Return when the engine has dealt with all that ``topic`` holds now. ``False``: it has not in time."""
         group = Settings.model_fields["kafka_group"].default
         consumer = Consumer({**self._brokers, "group.id": group, "enable.auto.commit": False})
+        limit = time.monotonic() + seconds
         try:
-            partitions = [TopicPartition(topic, n) for n in consumer.list_topics(topic, 30).topics[topic].partitions]
-            ends = {each.partition: consumer.get_watermark_offsets(each, 30)[1] for each in partitions}
-            limit = time.monotonic() + seconds
-            while any(
-                each.offset < ends[each.partition]
-                for each in consumer.committed(partitions, 30)
-                if ends[each.partition]
-            ):
+            found = consumer.list_topics(topic, seconds).topics[topic].partitions
+            partitions = [TopicPartition(topic, number) for number in found]
+            ends = {each.partition: consumer.get_watermark_offsets(each, seconds)[1] for each in partitions}
+            while any(each.offset < ends[each.partition] > 0 for each in consumer.committed(partitions, seconds)):
                 if time.monotonic() > limit:
                     return False
                 time.sleep(0.1)

@@ -15,16 +15,25 @@ from domain.cases import CaseState
 from domain.codes import LINE_OF_BUSINESS, MEMBER_ID
 from domain.decision import X12_REASONS
 from domain.errors import Malformed
+from domain.events.cloud_event import read_data
+from domain.events.data import Requested
 from domain.facts import LineOfBusiness
+from domain.information import attachments, tracking_of
 from domain.pas.member import coverage_fact
 from domain.pas.request import parse
 from domain.principal import Role
 from domain.review_decision import item_decisions, parse_decision
+from samples.arrivals import content
+from settings import Settings
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 CASES = sorted((SAMPLES / "cases").glob("*.json"))
 GOOD = [path for path in CASES if path.stem != "malformed"]
+GOOD_FILES = {f"cases/{path.name}" for path in GOOD}
 EXPECTED: list[dict[str, Any]] = json.loads((SAMPLES / "expected.json").read_text())
+ARRIVING: list[dict[str, Any]] = json.loads((SAMPLES / "events.json").read_text())
+REQUESTED = [one for one in ARRIVING if "file" in one]
+SOURCES = Settings(event_sources=json.loads((SAMPLES / "event-sources.json").read_text())).event_sources
 
 
 def members() -> Iterator[dict[str, Any]]:
@@ -92,8 +101,9 @@ def test_the_malformed_sample_has_the_problems_that_are_expected() -> None:
 
 
 def test_every_case_is_expected_once() -> None:
-    assert {one["case"] for one in EXPECTED if "file" in one} == {path.stem for path in CASES}
-    assert len({one["case"] for one in EXPECTED}) == len(EXPECTED)
+    named = {one["file"] for one in (*EXPECTED, *REQUESTED) if "file" in one}
+    assert named == {f"cases/{path.name}" for path in CASES}
+    assert len({one["case"] for one in (*EXPECTED, *ARRIVING)}) == len(EXPECTED) + len(ARRIVING)
 
 
 @pytest.mark.parametrize("one", [e for e in EXPECTED if "actions" in e["expect"]], ids=lambda one: one["case"])
@@ -112,3 +122,49 @@ def test_the_steps_of_a_case_can_be_taken_and_lead_to_its_actions(one: dict[str,
         assert Role.MEDICAL_DIRECTOR in roles or not any(item.adverse for item in items)
         assert {str(item.sequence): item.action for item in items} == expect["actions"]
         assert {str(i.sequence): X12_REASONS[i.reason] for i in items if i.reason} == expect["reasons"]
+
+
+@pytest.mark.parametrize("one", ARRIVING, ids=lambda one: one["case"])
+def test_those_who_say_what_happened_may_say_it(one: dict[str, Any]) -> None:
+    said: list[tuple[str, Role | None]] = [(one["event"]["source"], Role.SUBMITTER)]
+    roles = {"decision": Role.MEDICAL_DIRECTOR, "attachment": Role.SUBMITTER, "coverage": None}
+    said += [(step.get("source", one["event"]["source"]), roles[step["event"]]) for step in one["steps"]]
+    assert all(role is None or role in SOURCES[source].roles for source, role in said)
+    if "organization" in one["event"]:
+        assert one["event"]["organization"] in SOURCES[one["event"]["source"]].organizations
+
+
+def test_a_request_that_comes_as_event_is_a_case_of_its_own_unless_it_is_the_same_request() -> None:
+    requests = [parse((SAMPLES / one["file"]).read_bytes()) for one in EXPECTED if one.get("file") in GOOD_FILES]
+    by_http = {request.key("lakeside-clinic").instance_id() for request in requests}
+    by_event = {one["case"]: parse(content(one)).key("lakeside-clinic").instance_id() for one in REQUESTED}
+    assert len(set(by_event.values())) == len(by_event)
+    assert [name for name, case in by_event.items() if case in by_http] == ["event-same-request-as-http"]
+
+
+def test_the_steps_that_come_as_events_lead_to_their_actions() -> None:
+    steps = [(one, step) for one in REQUESTED for step in one["steps"]]
+    assert {step["event"] for _, step in steps} == {"decision", "attachment", "coverage"}
+    for one, step in steps:
+        if step["event"] == "decision":
+            items = item_decisions(parse_decision(step["decision"]), parse(content(one)).claim)
+            assert {str(item.sequence): item.action for item in items} == one["expect"]["actions"]
+            reviewer = SOURCES[step["source"]]
+            assert one["expect"]["reviewer"] == {"npi": reviewer.npi, "specialty": reviewer.specialty}
+        elif step["event"] == "attachment":
+            parameters = json.loads((SAMPLES / step["file"]).read_text())
+            (resource,) = attachments(parameters)
+            get_fhir_model_class(resource["resourceType"]).model_validate(resource)
+            assert tracking_of(parameters)
+        else:
+            others = {parse(path.read_bytes()).member_id for path in GOOD if f"cases/{path.name}" != one["file"]}
+            (coverage,) = [each for each in members() if fhir.name(each) == step["coverage"]]
+            assert coverage["subscriberId"] == parse(content(one)).member_id
+            assert coverage["subscriberId"] not in others, "only its own case is told"
+
+
+def test_the_poison_is_what_its_reason_says() -> None:
+    (poison,) = [one for one in ARRIVING if "content" in one["event"]]
+    with pytest.raises(Malformed) as raised:
+        read_data(json.dumps(poison["event"]["content"]).encode(), Requested)
+    assert raised.value.code == poison["expect"]["reason"]
