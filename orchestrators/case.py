@@ -88,10 +88,14 @@ class Case:
         """Put ``event`` into the outbox."""
         self.outbox.append(event)
 
+    def passed(self, step: str) -> None:
+        """Put ``step`` into the timeline."""
+        self.timeline.append(TimelineEntry(step=step, at=self.now))
+
     def show(self, step: str, waiting_for: str | None = None, detail: str | None = None) -> None:
         """Publish where the case stands as the custom status: codes and references only, under 2 KB."""
         if not self.timeline or self.timeline[-1].step != step:
-            self.timeline.append(TimelineEntry(step=step, at=self.now))
+            self.passed(step)
         status: dict[str, Any] = {
             "step": step,
             "since": self.timeline[-1].at.isoformat(),

@@ -132,8 +132,11 @@ def _attend(case: Case) -> Generator[Any, Any, None]:
 
 
 def _tell(case: Case) -> Generator[Any, Any, None]:
-    """One try of the first event in the outbox. Those behind it wait with it, so that all go out in order."""
+    """One try of the first event in the outbox. Those behind it wait with it, so that all go out in order. The status
+    goes on to say that the case waits; the first try stands in the timeline."""
     event = case.outbox[0]
+    if not event.tries:
+        case.passed(event.step)
     try:
         yield from attempt(case, event.step, Message, event.data)
     except Unavailable:

@@ -100,6 +100,8 @@ async def test_a_case_tells_where_it_stands_and_the_way_it_went(door: World) -> 
         "determine",
         "record-decision",
         "notify-provider",
+        "publish-received",
+        "publish-decided",
         "close-case",
     ]
 
