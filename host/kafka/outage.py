@@ -25,6 +25,8 @@ class Outage:
         self._changed = changed
         """Told True when an outage begins and False when it ends."""
         self._reason: str | None = None
+        self.suspected: str | None = None
+        """The library lost its brokers, perhaps long ago: it tells of it late. ``look`` makes sure."""
         self._last_complaint: int | None = None
 
     @property
@@ -37,7 +39,7 @@ class Outage:
         if error.fatal():
             log.error("%s consumes no more (%s): restart the host", self._function, error.name())
         elif error.code() in _AWAY:
-            self._begin(f"the broker is away ({error.name()})")
+            self.suspected = error.name()
 
     def complain(self, error: KafkaError) -> None:
         """An error in place of a record."""
@@ -57,9 +59,12 @@ class Outage:
 
     def look(self, consumer: Consumer, topic: str) -> None:
         """Ask the broker; the answer also has the library look at a new topic at once."""
+        suspected, self.suspected = self.suspected, None
         try:
             topics = consumer.list_topics(timeout=ANSWER).topics
-        except KafkaException:
+        except KafkaException as error:
+            if not self.lasts:
+                self._begin(f"the broker is away ({suspected or error.args[0].name()})")
             return
         if topic in topics:
             self.end()

@@ -171,10 +171,10 @@ class Subscriber(threading.Thread):
     def _look_around(self) -> None:
         """Each second: positions; while the broker is away, whether it is back."""
         now = time.monotonic()
-        if now - self._placed < PLACES_EVERY:
+        if now - self._placed < PLACES_EVERY and not self._outage.suspected:
             return
         self._placed = now
-        if self._outage.lasts:
+        if self._outage.lasts or self._outage.suspected:
             self._outage.look(self._consumer, self._topic)
         elif self._held:
             self.listener.places([(held, self._end(held)) for held in self._held.values()])
