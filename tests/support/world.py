@@ -53,7 +53,8 @@ OPERATOR, AUDITOR = "operator-park", "auditor-vale"
 
 
 @cache
-def _app() -> AppIndex:
+def whole_app() -> AppIndex:
+    """Every function of the app; indexed once, which is all that it may be."""
     return load_app(ROOT)
 
 
@@ -234,7 +235,7 @@ async def world(
     judges = rules()
     events = after.events if after else MemoryEvents(now=clock.now)
     given = Connections(fhir, judges, notifier, values, events, events, clock.now)
-    app = _app()
+    app = whole_app()
     unserved = {"kafkaTrigger"} if timers else {"kafkaTrigger", Kind.TIMER.value}
     app = replace(app, functions=tuple(each for each in app.functions if each.kind.value not in unserved))
     with use(given), watched_races() as races:
@@ -242,7 +243,7 @@ async def world(
             await seed(fhir)
         async with (
             http_host(
-                app, clock=clock, store=store, compat=compat, options=_options(data), telemetry=telemetry
+                app, clock=clock, store=store, compat=compat, options=server_options(data), telemetry=telemetry
             ) as host,
             own_session(),
         ):
@@ -251,7 +252,8 @@ async def world(
             yield World(host, fhir, judges, notifier, events, clock, values, races)
 
 
-def _options(data: Path | None) -> ServerOptions:
+def server_options(data: Path | None = None) -> ServerOptions:
+    """Everybody of the samples may sign in; their ids are their tokens. ``data``: where keys are kept."""
     people = {each.id: each for each in identities()}
     keys = Keys.open(data / "keys.json", ()) if data else Keys()
     return ServerOptions(keys=keys, identities=Identities(people, {each: each for each in people}))
