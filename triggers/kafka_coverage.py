@@ -34,8 +34,9 @@ async def coverage_changed(event: Event) -> Outcome:
     """Raise ``eligibility-changed:<task id>`` to each open case of the member that waits at a human task.
 
     A case on its way to the next wait may have read the Coverage before or after: none is told, and the event is tried
-    again in a moment (``Unavailable('case-busy')``). A parked one is named in the log, for its operator. Telling a case
-    twice does no harm: it looks at what is. Raises ``NotFound('reference')`` without such a Coverage.
+    again in a moment (``Unavailable('case-busy')``). One that is parked or suspended is named in the log, for its
+    operator. Telling a case twice does no harm: it looks at what is. Raises ``NotFound('reference')`` without such a
+    Coverage.
     """
     data: CoverageChanged = event.data
     patient = await _beneficiary(event.to, data.coverage)
@@ -74,10 +75,10 @@ async def _waiting(instances: Instances, records: Sequence[CaseRecord]) -> list[
         standing = await instances.find(record.id)
         if standing is None or not (standing.open or standing.parked):
             continue  # not started, and judges when it starts; or ended, and its record is about to say so
-        if standing.parked:
-            LOG.warning("case %s is parked: its member's coverage changed meanwhile", record.id)
-        elif standing.waiting_for in PEOPLE and standing.custom.get("task"):
+        if standing.open and standing.waiting_for in PEOPLE and standing.custom.get("task"):
             waiting.append(standing)
+        elif standing.parked or standing.runtime == "Suspended":
+            LOG.warning("case %s is held up: its member's coverage changed meanwhile", record.id)
         else:
             raise Unavailable("case-busy", f"case {record.id} is between two waits")
     return waiting

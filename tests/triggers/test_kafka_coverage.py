@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from adapters.fhir.base import Entry
+from domain.cases import CaseState
 from domain.errors import Forbidden, NotFound, Unavailable
 from orchestrators.steps import BACKOFF
 from tests.support.incoming import PORTAL, come, coverage_record, everything, listening
@@ -53,6 +54,18 @@ async def test_a_case_that_waits_for_its_provider_is_told(app: World) -> None:
     task = await submit(app, ASKED)
     assert (await come(app, coverage_record(app, OTHERS))).kind is Kind.RAISED
     assert await told(app, case_of(ASKED)) == [f"eligibility-changed:{task}"]
+
+
+async def test_a_coverage_that_has_ended_ends_the_review(app: World) -> None:
+    task = await submit(app, REVIEWED)
+    coverage = await app.fhir.read(f"Coverage/{COVERAGE}")
+    ended = {**coverage, "period": {"start": "2000-01-01", "end": "2025-12-31"}}
+    await app.fhir.transaction([Entry("PUT", f"Coverage/{COVERAGE}", ended)])
+    record = coverage_record(app, COVERAGE)
+    assert (await come(app, record)).kind is Kind.RAISED
+    assert (await app.record(CASE)).state is CaseState.INELIGIBLE
+    assert (await app.fhir.read(f"Task/{task}"))["status"] == "cancelled"
+    assert await come(app, record) == Outcome(Kind.IGNORED)
 
 
 async def test_each_case_of_the_member_is_told_and_none_of_others(app: World) -> None:
@@ -116,8 +129,25 @@ async def test_a_parked_case_is_named_in_the_log_and_holds_up_no_other(
     await app.advance(seconds=PATIENCE.total_seconds() + 1)
     assert await come(app, coverage_record(app, COVERAGE)) == Outcome(Kind.RAISED, CASE)
     assert await told(app, case_of(second)) == []
-    (line,) = [each.getMessage() for each in caplog.records if "is parked" in each.getMessage()]
-    assert line == f"case {case_of(second)} is parked: its member's coverage changed meanwhile"
+    (line,) = [each.getMessage() for each in caplog.records if "held up" in each.getMessage()]
+    assert line == f"case {case_of(second)} is held up: its member's coverage changed meanwhile"
+
+
+async def test_a_case_that_ended_or_is_held_up_stops_no_partition(app: World) -> None:
+    """Each stands between two waits for ever."""
+    cases = [request("denied-by-medical-director", number=str(number)) for number in range(3)]
+    app.rules.available = False
+    for bundle in cases:
+        await app.submit(bundle)
+    hub, (ended, suspended, busy) = app.host.durable.hub, map(case_of, cases)
+    await hub.terminate(ended)
+    await hub.suspend(suspended)
+    await app.settle()
+    with pytest.raises(Unavailable, match="case-busy"):
+        await come(app, coverage_record(app, COVERAGE))
+    await hub.terminate(busy)
+    await app.settle()
+    assert await come(app, coverage_record(app, COVERAGE)) == Outcome(Kind.IGNORED)
 
 
 async def test_a_case_that_has_no_instance_yet_judges_when_it_starts(
