@@ -21,7 +21,7 @@ from triggers.event import Outcome
 from triggers.instances import Instances
 from triggers.lanes import Lanes, place
 from triggers.letters import Refusal, attempt, forget_dead, forget_parked, id_of, tell_dead
-from triggers.open_letters import parked_at, position
+from triggers.open_letters import open_letter, parked_at, position
 
 TURN: Final = timedelta(minutes=2)
 """How long a turn lasts that is not renewed; each record renews it."""
@@ -50,14 +50,16 @@ async def deal_with(letter: DeadLetter, to: Connections, instances: Instances, *
     the same request again: there were more than one request may take.
 
     Raises ``Conflict('record-gone')`` when retention took the record, ``Conflict('not-first')`` when an earlier letter
-    holds up the same lane, ``Conflict('redriving')`` when somebody else has the turn, and ``Unavailable``.
+    holds up the same lane, ``Conflict('redriving')`` when somebody else has the turn, ``NotFound('dead-letter')`` when
+    somebody else closed it a moment ago, and ``Unavailable``.
     """
     if letter.lane is None:
         return await _alone(letter, to, instances, discard=discard)
     lanes, by = Lanes(instances, letter.topic, letter.lane), uuid4().hex
     await _take(lanes, by, to)
     try:
-        return await _Redrive(letter, letter.lane, lanes, by, to, instances).run(discard=discard)
+        still_open = await open_letter(to, id_of(position(letter)))
+        return await _Redrive(still_open, letter.lane, lanes, by, to, instances).run(discard=discard)
     finally:
         await lanes.leave(by)
 

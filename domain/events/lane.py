@@ -97,7 +97,7 @@ def _released(lane: Lane, place: Place, others: tuple[Place, ...]) -> Lane:
         return lane.model_copy(update={"closed": closed[-_MOST_CLOSED:]})
     if lane.parked and not others:
         return lane
-    return lane.model_copy(update={"letters": others, "turn": lane.turn if others else None})
+    return lane.model_copy(update={"letters": others})
 
 
 def _taken(lane: Lane, turn: Turn, at: datetime) -> Lane:

@@ -91,9 +91,10 @@ def test_a_turn_of_somebody_who_died_ends() -> None:
     assert taken.turn.by == "b"
 
 
-def test_the_end_of_a_lane_ends_the_turn() -> None:
-    state = take(lane(("block", LETTER)), "a", NOW)
-    assert lane(("release", LETTER), start=state).turn is None
+def test_the_turn_outlives_the_letter_until_it_is_left() -> None:
+    state = after(take(lane(("block", LETTER)), "a", NOW), "release", {"place": LETTER})
+    assert state.letters == ()
+    assert after(state, "leave", {"by": "a"}) == Lane()
 
 
 @pytest.mark.parametrize("data", [{}, {"place": [1, 2]}])

@@ -75,7 +75,8 @@ class Ordered:
             del self.recorder.faults[name]
 
     async def lane(self, key: str = "k") -> Lane:
-        """The lane as its entity has it."""
+        """The lane as its entity has it, when all signals have arrived."""
+        await self.app.settle()
         return await Lanes(self.app.instances, TOPIC, str(lane_of(key.encode()))).look()
 
     async def redrive(self, letter: str, verb: str = "redrive", who: str = OPERATOR) -> Reply:

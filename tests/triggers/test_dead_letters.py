@@ -14,7 +14,7 @@ from adapters.connections import Connections, connections
 from adapters.events.base import Record
 from adapters.events.memory import MemoryEvents
 from adapters.fhir.base import Entry
-from domain.errors import Malformed, Problem, Unavailable
+from domain.errors import Malformed, NotFound, Problem, Unavailable
 from domain.events.catalog import COVERAGE_CHANGED, Topic
 from domain.events.data import DeadLetter, Parked
 from domain.events.lane import EVENT_LANE, Lane, lane_key
@@ -206,6 +206,27 @@ async def test_two_operators_at_once_do_no_harm(log: Ordered) -> None:
     assert answers <= {(200, "closed"), (409, "redriving"), (404, "dead-letter")}
     assert log.recorder.taken == ["bad", *names]
     assert (await log.lane(), letters(log.app)) == (Lane(), {})
+
+
+async def test_an_operator_who_comes_a_moment_too_late_runs_nothing_again(
+    log: Ordered, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    letter = await log.poison("bad")
+    log.cure("bad")
+    take = Lanes.take
+    turns = []
+
+    async def late(self: Lanes, *given: Any) -> bool:
+        turns.append(given)
+        if len(turns) == 1:
+            assert (await log.redrive(letter)).json["letter"] == "closed"
+        return await take(self, *given)
+
+    monkeypatch.setattr(Lanes, "take", late)
+    with pytest.raises(NotFound):
+        await deal(log, letter)
+    assert log.recorder.seen == ["bad", "bad"]
+    assert await log.lane() == Lane()
 
 
 async def test_an_operator_whose_process_died_does_not_keep_the_turn(log: Ordered) -> None:
