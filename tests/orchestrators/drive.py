@@ -118,14 +118,18 @@ class Drive:
         self.raced.extend(race.tasks)
         assert len(self.raced) < 1000, "the case waits for what never comes"
         timer = next(task for task in race.tasks if isinstance(task, Timer))
-        for event in (task for task in race.tasks if isinstance(task, Event)):
-            for planned in self.events:
-                prefix, when, payload = planned
-                if event.name.startswith(prefix) and (when is None or when < timer.at):
-                    self.events.remove(planned)
-                    event.result = payload
-                    self.context.current_utc_datetime = max(when or timer.at, self.context.current_utc_datetime)
-                    return event
+        coming = [
+            (planned, event)
+            for event in (task for task in race.tasks if isinstance(task, Event))
+            for planned in self.events
+            if event.name.startswith(planned[0]) and (planned[1] is None or planned[1] < timer.at)
+        ]
+        if coming:
+            planned, event = min(coming, key=lambda one: one[0][1] or timer.at)
+            self.events.remove(planned)
+            event.result, event.is_completed = planned[2], True
+            self.context.current_utc_datetime = max(planned[1] or timer.at, self.context.current_utc_datetime)
+            return event
         self.context.current_utc_datetime = max(timer.at, self.context.current_utc_datetime)
         return timer
 

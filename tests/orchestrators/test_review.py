@@ -46,7 +46,9 @@ def _opened(envelope: Envelope) -> TaskOpened:
 def test_an_appealed_case_ends_as_it_stands(given: dict[str, Any], events: list[Any], last: str) -> None:
     drive = Drive(activities(**given), events=events)
     assert drive.run(prior_authorization) == SUPERSEDED
-    own = [name for name in drive.names() if name not in {"escalate", "record_deemed", "notify_provider", "publish_event"}]
+    own = [
+        name for name in drive.names() if name not in {"escalate", "record_deemed", "notify_provider", "publish_event"}
+    ]
     assert own[-2:] == [last, "close_case"]
     assert "decided" not in [e.data["event"] for n, e in drive.calls if n == "notify_provider"]
     assert dict(drive.calls)["close_case"].data["state"] == "superseded"
