@@ -46,9 +46,9 @@ class AppIndex:
         """The orchestrator, activity or entity of that name or alias."""
         return self._names.get((kind, name.lower()))
 
-    def known(self, kind: Kind) -> dict[str, str]:
+    def known(self, kind: Kind) -> Mapping[str, str]:
         """Durable names of a kind by lower-cased name and alias."""
-        return {name: function.durable_name for (each, name), function in self._names.items() if each is kind}
+        return self._known.get(kind, {})
 
     def function(self, name: str) -> Function:
         """The function of that unique name."""
@@ -57,6 +57,13 @@ class AppIndex:
     @cached_property
     def _unique(self) -> dict[str, Function]:
         return {function.name: function for function in self.functions}
+
+    @cached_property
+    def _known(self) -> dict[Kind, dict[str, str]]:
+        known: dict[Kind, dict[str, str]] = {}
+        for (kind, name), function in self._names.items():
+            known.setdefault(kind, {})[name] = function.durable_name
+        return known
 
     @cached_property
     def _names(self) -> dict[tuple[Kind, str], Function]:

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import quote
 
 PUBLIC = "/runtime/webhooks/durabletask"
 """Path of the management API for others: needs the system key."""
 PLACEHOLDER = "INSTANCEID"
+_ID = "{id}"
 
 
 @dataclass(frozen=True)
@@ -52,19 +54,25 @@ class ClientBinding:
     def links(self, origin: str, instance_id: str, rewind: bool = True) -> dict[str, str]:
         """The management URLs of one instance, as seen from ``origin``."""
         # The SDK replaces the bare word INSTANCEID; it needs no quoting, an id may.
-        base = f"{origin}{PUBLIC}/instances/{quote(instance_id, safe='')}"
+        quoted = quote(instance_id, safe="")
         query = f"taskHub={quote(self.hub)}&connection={self.connection}&code={quote(self.system_key)}"
-        links = {
-            "id": instance_id,
-            "statusQueryGetUri": f"{base}?{query}",
-            "sendEventPostUri": f"{base}/raiseEvent/{{eventName}}?{query}",
-            "terminatePostUri": f"{base}/terminate?reason={{text}}&{query}",
-            "rewindPostUri": f"{base}/rewind?reason={{text}}&{query}",
-            "purgeHistoryDeleteUri": f"{base}?{query}",
-            "restartPostUri": f"{base}/restart?{query}",
-            "suspendPostUri": f"{base}/suspend?reason={{text}}&{query}",
-            "resumePostUri": f"{base}/resume?reason={{text}}&{query}",
-        }
+        made = {name: text.replace(_ID, quoted) for name, text in _templates(origin, query)}
         if not rewind:
-            del links["rewindPostUri"]
-        return links
+            del made["rewindPostUri"]
+        return {"id": instance_id} | made
+
+
+@lru_cache(maxsize=16)
+def _templates(origin: str, query: str) -> tuple[tuple[str, str], ...]:
+    """Every start is answered with links: they are made once, then filled in."""
+    base = f"{origin}{PUBLIC}/instances/{_ID}"
+    return (
+        ("statusQueryGetUri", f"{base}?{query}"),
+        ("sendEventPostUri", f"{base}/raiseEvent/{{eventName}}?{query}"),
+        ("terminatePostUri", f"{base}/terminate?reason={{text}}&{query}"),
+        ("rewindPostUri", f"{base}/rewind?reason={{text}}&{query}"),
+        ("purgeHistoryDeleteUri", f"{base}?{query}"),
+        ("restartPostUri", f"{base}/restart?{query}"),
+        ("suspendPostUri", f"{base}/suspend?reason={{text}}&{query}"),
+        ("resumePostUri", f"{base}/resume?reason={{text}}&{query}"),
+    )

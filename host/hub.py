@@ -249,6 +249,6 @@ def _checked(instance_id: str) -> str:
         raise InvalidInstanceId(f"An instance id must not be longer than {LONGEST_ID} characters.")
     if instance_id.startswith("@"):
         raise InvalidInstanceId("An instance id must not begin with '@': such ids belong to entities.")
-    if any(letter in FORBIDDEN or not letter.isprintable() for letter in instance_id):
+    if not instance_id.isprintable() or not FORBIDDEN.isdisjoint(instance_id):
         raise InvalidInstanceId("An instance id must not contain '/', '\\', '#', '?' or control characters.")
     return instance_id

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import html
 import json
+from functools import lru_cache
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -125,6 +126,7 @@ class SignIn:
         )
 
 
+@lru_cache
 def is_loopback(host: str | None) -> bool:
     """Whether a host name or address means this machine."""
     if host == "localhost":
