@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final
 
@@ -26,7 +27,7 @@ def place(position: Position) -> Place:
 
 
 class Lanes:
-    """One lane. Every method may be repeated, and raises ``Unavailable('durable')``."""
+    """One lane. Every method may be repeated, and all but ``leave`` raise ``Unavailable('durable')``."""
 
     def __init__(self, instances: Instances, topic: str, lane: str) -> None:
         self._instances = instances
@@ -61,8 +62,9 @@ class Lanes:
         return lane.turn is not None and lane.turn.by == by
 
     async def leave(self, by: str) -> None:
-        """End the turn; whether it shows does not matter."""
-        await self._instances.signal(EVENT_LANE, self._key, "leave", {"by": by})
+        """End the turn, so that the next operator need not wait; one that cannot be ended now ends by itself."""
+        with suppress(Unavailable):
+            await self._tell("leave", {"by": by}, lambda lane: lane.turn is None or lane.turn.by != by)
 
     async def _tell(
         self, operation: str, data: dict[str, Any], shows: Callable[[Lane], bool], *, again: bool = False
