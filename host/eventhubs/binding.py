@@ -9,6 +9,7 @@ import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from host.settings import StartupError, resolve
 
@@ -27,6 +28,8 @@ class EventHub:
     """One event hub, its settings resolved."""
 
     name: str
+    namespace: str
+    """Host name, with the port if it is not the usual one."""
     connection: str = field(repr=False)
     """Connection string."""
 
@@ -90,13 +93,14 @@ def _hub(binding: Any, environ: Mapping[str, str], place: str) -> EventHub:
     connection = _connection(str(binding.connection or ""), environ, place)
     parts = dict(part.split("=", 1) for part in connection.split(";") if "=" in part)
     known = {key.strip().lower(): value.strip() for key, value in parts.items()}
-    if not known.get("endpoint"):
+    namespace = urlsplit(known.get("endpoint", "")).netloc
+    if not namespace:
         raise StartupError(f"{place}: the setting of its connection holds no connection string of Event Hubs.")
     # The hub of the connection string wins, as in the extension.
     name = known.get("entitypath") or resolve(str(binding.event_hub_name or ""), environ, place).strip()
     if not name:
         raise StartupError(f"{place} has no event_hub_name.")
-    return EventHub(name, connection)
+    return EventHub(name, namespace, connection)
 
 
 def _connection(name: str, environ: Mapping[str, str], place: str) -> str:

@@ -12,7 +12,7 @@ import logging
 import time
 import uuid
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -84,7 +84,9 @@ class Deliverer:
         invoker: AppInvoker,
         clock: Clock,
         deliveries: Deliveries,
+        moved: Callable[[str, int], None],
     ) -> None:
+        """``moved`` is told a partition and the sequence number of its last event that is done."""
         self.trigger = trigger
         self.lanes: dict[str, Lane] = {}
         self._section = section
@@ -92,6 +94,7 @@ class Deliverer:
         self._invoker = invoker
         self._clock = clock
         self._deliveries = deliveries
+        self._moved = moved
         self._running: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
 
@@ -127,6 +130,7 @@ class Deliverer:
                     return
                 lane.last = batch[-1]
                 await self._checkpoint(lane, context, batch[-1])
+                self._moved(context.partition_id, batch[-1].sequence_number)
 
     async def _until_done(self, lane: Lane, context: Any, batch: Sequence[Any]) -> None:
         """Run the function until the checkpoint may pass these events."""
@@ -189,10 +193,10 @@ class Deliverer:
             "messaging.batch.message_count": len(batch),
             "faas.name": function.name,
         }
-        parent = None if many else next(iter(parents), None)
+        above = None if many else next(iter(parents), None)
         links = parents if many else ()
         title = f"process {self.trigger.hub.name}"
-        with self._invoker.telemetry.span(title, parent, attributes, kind="consumer", links=links) as span:
+        with self._invoker.telemetry.span(title, above, attributes, kind="consumer", links=links) as span:
             call = Call(
                 function.name,
                 message,

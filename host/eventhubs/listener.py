@@ -1,12 +1,20 @@
-"""One Event Hubs function with its consumer: started, watched and stopped."""
+"""One Event Hubs function with its consumer: started, watched and stopped.
+
+azure-eventhub 5.15 reports no outage: a receiver that cannot connect again is taken for closed and begun anew, 20 times
+a second, without a call of ``on_error``. So a watch asks the service every few seconds whether it answers.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import itertools
 import logging
+import re
 from typing import Any
 
 from azure.eventhub.aio import EventHubConsumerClient
+from azure.eventhub.exceptions import EventHubError
 
 from host.clock import Clock
 from host.deliveries import Deliveries, Position, now
@@ -22,9 +30,13 @@ log = logging.getLogger("host.eventhubs")
 CLAIM_SECONDS = 2.0
 """How soon a partition is received again after its receiver ended."""
 LOOK_SECONDS = 5.0
+"""A look takes a short connection."""
 AWAY_LOOK_SECONDS = 1.0
+ENDS_EVERY = 6
+"""Looks to one that also asks for the ends of all partitions, with a connection for each."""
 RETRIES = 1
 BACKOFF_SECONDS = 0.2
+_CONDITION = re.compile(r"(amqp|com\.microsoft):[a-z:-]+")
 
 
 class EventHubListener:
@@ -45,8 +57,15 @@ class EventHubListener:
         self._section = section
         self._deliveries = deliveries
         self._checkpoints = checkpoints
-        self._deliverer = Deliverer(trigger, section, compat, invoker, clock, deliveries)
+        self._deliverer = Deliverer(trigger, section, compat, invoker, clock, deliveries, self._moved)
+        self._done: dict[str, int] = {}
+        """Sequence number of the last event that is done, by partition."""
+        self._ends: dict[str, int] = {}
+        """Sequence number of the last event, by partition."""
         self._away = False
+        self._complaint: Exception | None = None
+        self._complained = asyncio.Event()
+        self._said = ""
         self._tasks: list[asyncio.Task[None]] = []
         self._client = EventHubConsumerClient.from_connection_string(
             trigger.hub.connection,
@@ -67,7 +86,9 @@ class EventHubListener:
         await self._deliverer.stop()
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for ended in await asyncio.gather(*self._tasks, return_exceptions=True):
+            if isinstance(ended, Exception):
+                log.error("%s: its consumer had ended (%s)", self._name, type(ended).__name__)
         await self._client.close()
         self._deliveries.place(self._name, ())
         self._deliveries.back(self._name)
@@ -87,56 +108,86 @@ class EventHubListener:
         )
 
     async def _failed(self, _: Any, error: Exception) -> None:
-        """The library goes on by itself; a link that another receiver took over is no outage."""
-        if "link:stolen" in str(error):
-            log.warning("%s: another receiver of its consumer group has taken over a partition", self._name)
-        else:
-            self._begin_outage(error)
+        """A receiver ended; the library begins another. The watch finds out whether the service is away."""
+        self._complaint = error
+        self._complained.set()
+
+    def _moved(self, partition: str, number: int) -> None:
+        self._done[partition] = number
+        self._ends[partition] = max(number, self._ends.get(partition, number))
+        self._said = ""
+        self._show()
 
     async def _watch(self) -> None:
-        """Show how far the function has come, and notice when the service answers again."""
-        while True:
+        """Show how far the function has come, say what is wrong, and notice when the service answers again."""
+        for number in itertools.count():
             try:
-                positions = await self._positions()
-            except Exception as error:  # whatever it is, the next look tells whether it lasts
+                await self._look(ends=number % ENDS_EVERY == 0)
+            except (EventHubError, OSError, TimeoutError) as error:
                 self._begin_outage(error)
             else:
                 self._end_outage()
-                self._deliveries.place(self._name, positions)
-            await asyncio.sleep(AWAY_LOOK_SECONDS if self._away else LOOK_SECONDS)
+                self._complain()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._complained.wait(), AWAY_LOOK_SECONDS if self._away else LOOK_SECONDS)
+            self._complained.clear()
 
-    async def _positions(self) -> list[Position]:
-        told = [await self._client.get_partition_properties(each) for each in await self._client.get_partition_ids()]
-        hub, group = self._trigger.hub.name, self._trigger.group
-        rows = self._checkpoints.read(self._client.fully_qualified_namespace, hub, group)
-        done = {row["partition_id"]: row["sequence_number"] + 1 for row in rows}
-        return [
-            Position(
-                function=self._name,
-                source=hub,
-                partition=each["id"],
-                position=done.get(each["id"]),
-                lag=_lag(done.get(each["id"]), each),
-            )
-            for each in told
-        ]
+    async def _look(self, ends: bool) -> None:
+        partitions = await self._client.get_partition_ids()
+        if not ends:
+            return
+        for partition in partitions:
+            told = await self._client.get_partition_properties(partition)
+            self._ends[partition] = told["last_enqueued_sequence_number"]
+            if told["is_empty"]:
+                self._done.setdefault(partition, self._ends[partition])
+        rows = self._checkpoints.read(self._trigger.hub.namespace, self._trigger.hub.name, self._trigger.group)
+        self._done = {row["partition_id"]: row["sequence_number"] for row in rows} | self._done
+        self._show()
+
+    def _show(self) -> None:
+        self._deliveries.place(
+            self._name,
+            [
+                _position(self._name, self._trigger.hub.name, each, end, self._done.get(each))
+                for each, end in self._ends.items()
+            ],
+        )
+
+    def _complain(self) -> None:
+        """Say once why a receiver ended although the service answers."""
+        if self._complaint is None:
+            return
+        reason, self._complaint = _reason(self._complaint), None
+        if reason != self._said:
+            log.warning("%s: a receiver ended (%s) and is begun anew", self._name, reason)
+            self._said = reason
 
     def _begin_outage(self, error: Exception) -> None:
         if not self._away:
             self._away = True
-            kind = type(error).__name__
-            log.warning("%s receives nothing: Event Hubs does not answer (%s); the host keeps trying", self._name, kind)
+            self._complaint = None
+            reason = _reason(error)
+            log.warning(
+                "%s receives nothing: Event Hubs does not answer (%s); the host keeps trying", self._name, reason
+            )
             self._deliveries.away(self._name, now())
 
     def _end_outage(self) -> None:
         if self._away:
-            self._away = False
+            self._away, self._complaint = False, None
             log.warning("%s: Event Hubs answers again", self._name)
             self._deliveries.back(self._name)
 
 
-def _lag(position: int | None, told: dict[str, Any]) -> int | None:
-    """Events that wait; None: where the function stands is not known before its first checkpoint."""
-    if told["is_empty"]:
-        return 0
-    return None if position is None else max(0, told["last_enqueued_sequence_number"] + 1 - position)
+def _position(function: str, hub: str, partition: str, end: int, done: int | None) -> Position:
+    """``end`` and ``done`` are the last event and the last one done; None: not known before the first is done."""
+    if done is None:
+        return Position(function=function, source=hub, partition=partition, position=None, lag=None)
+    return Position(function=function, source=hub, partition=partition, position=done + 1, lag=max(0, end - done))
+
+
+def _reason(error: Exception) -> str:
+    """Kind and AMQP condition; the text quotes addresses."""
+    condition = _CONDITION.search(str(error))
+    return f"{type(error).__name__}, {condition.group()}" if condition else type(error).__name__

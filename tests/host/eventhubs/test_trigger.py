@@ -1,0 +1,245 @@
+"""Event Hubs triggers and outputs on the host, against a real AMQP server."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import typing
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import azure.functions as func
+import pytest
+from azure.eventhub import EventData
+
+from host.clock import SystemClock
+from host.testing_http import http_host
+from tests.host.eventhubs.conftest import SETTING, Seen, index
+from tests.support.amqp import EventHubsServer
+
+Send = Callable[..., Any]
+
+
+def trigger(app: func.FunctionApp, hub: str = "one", **more: Any) -> Any:
+    return app.event_hub_message_trigger(arg_name="event", event_hub_name=hub, connection=SETTING, **more)
+
+
+def host(app: func.FunctionApp, compat: Any = "azure", checkpoints: Path | None = None, **section: Any) -> Any:
+    return http_host(
+        index(app, **section), clock=SystemClock(), compat=compat, run_event_hubs=True, checkpoints=checkpoints
+    )
+
+
+def recording(seen: Seen, **more: Any) -> func.FunctionApp:
+    """An app that remembers the body of each event."""
+    app = func.FunctionApp()
+
+    @trigger(app, **more)
+    async def take(event: func.EventHubEvent) -> None:
+        seen.add(event.get_body().decode())
+
+    return app
+
+
+async def test_one_event_a_call_with_its_metadata(server: EventHubsServer, send: Send, seen: Seen) -> None:
+    app = func.FunctionApp()
+
+    @trigger(app)
+    async def take(event: func.EventHubEvent) -> None:
+        seen.add(event)
+
+    sent = EventData("a")
+    sent.properties = {"cloudEvents_type": "t.v1", "n": 1}
+    await send("one", sent, "b", key="k")
+    async with host(app) as running:
+        first, second = await seen.until(2)
+        (row,) = [each for each in running.deliveries.view()["deliveries"] if each["first"] == 0]
+    record = server.hubs["one"].records[0]
+    assert (first.get_body(), second.get_body()) == (b"a", b"b")
+    assert (first.partition_key, first.sequence_number, first.offset) == ("k", 0, record.offset)
+    assert int(first.enqueued_time.timestamp() * 1000) == record.enqueued
+    assert first.metadata["Properties"] == {"cloudEvents_type": "t.v1", "n": 1}
+    assert first.metadata["SystemProperties"]["SequenceNumber"] == 0
+    context = first.metadata["PartitionContext"]
+    assert (context["PartitionId"], context["EventHubName"], context["ConsumerGroup"]) == ("0", "one", "$Default")
+    assert (row["function"], row["source"], row["type"], row["outcome"]) == ("take", "one", "t.v1", "ok")
+
+
+async def test_many_events_a_call_come_from_one_partition(server: EventHubsServer, send: Send, seen: Seen) -> None:
+    app = func.FunctionApp()
+
+    @trigger(app, hub="in", cardinality="many")
+    def take(event: typing.List[func.EventHubEvent]) -> None:  # noqa: UP006 (what Azure takes)
+        seen.add(event)
+
+    await send("in", *(f"k{n}" for n in range(5)), key="k")
+    await send("in", *(f"j{n}" for n in range(5)), key="jj")
+    async with host(app, maxEventBatchSize=3):
+        async with asyncio.timeout(30):
+            while sum(map(len, seen.calls)) < 10:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+    assert {len({event.partition_key for event in call}) for call in seen.calls} == {1}
+    for letter in "kj":
+        mine = [event for call in seen.calls for event in call if event.get_body().decode()[0] == letter]
+        assert [event.get_body().decode()[1] for event in mine] == list("01234")
+        assert [event.sequence_number for event in mine] == list(range(5))
+    assert max(map(len, seen.calls)) == 3
+
+
+async def test_a_restart_goes_on_behind_the_last_checkpoint(
+    server: EventHubsServer, send: Send, seen: Seen, tmp_path: Path
+) -> None:
+    file = tmp_path / "data" / "eventhubs.sqlite"
+    await send("one", "a", "b")
+    async with host(recording(seen), checkpoints=file):
+        await seen.until(2)
+    assert file.stat().st_mode & 0o077 == 0
+    await send("one", "c")
+    async with host(recording(seen), checkpoints=file) as running:
+        assert await seen.until(3) == ["a", "b", "c"]
+        async with asyncio.timeout(30):
+            while running.deliveries.view()["positions"][0]["position"] != 3:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        assert running.deliveries.view()["positions"][0]["lag"] == 0
+
+
+async def test_a_stop_lets_the_running_call_end_and_keeps_its_checkpoint(
+    server: EventHubsServer, send: Send, seen: Seen, tmp_path: Path
+) -> None:
+    app, ended = func.FunctionApp(), list[str]()
+
+    @trigger(app)
+    async def take(event: func.EventHubEvent) -> None:
+        seen.add(event.get_body().decode())
+        await asyncio.sleep(0.5)
+        ended.append(event.get_body().decode())
+
+    await send("one", "a", "b")
+    async with host(app, checkpoints=tmp_path / "file"):
+        await seen.until(1)
+    assert ended == ["a"]
+    async with host(recording(seen), checkpoints=tmp_path / "file"):
+        assert await seen.until(2) == ["a", "b"]
+
+
+async def test_an_event_whose_function_fails_is_skipped_and_said(
+    server: EventHubsServer, send: Send, seen: Seen, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = func.FunctionApp()
+
+    @trigger(app)
+    async def take(event: func.EventHubEvent) -> None:
+        seen.add(event.get_body().decode())
+        if event.sequence_number == 0:
+            raise ValueError("secret")
+
+    await send("one", "a", "b")
+    async with host(app) as running:
+        assert await seen.until(2) == ["a", "b"]
+        outcomes = [each["outcome"] for each in running.deliveries.view()["deliveries"]]
+    assert outcomes[0] == "failed"
+    assert "take: one/0 events 0-0 are skipped" in caplog.text
+    assert "secret" not in caplog.text
+
+
+async def test_fixed_skips_nothing(server: EventHubsServer, send: Send, seen: Seen) -> None:
+    app = func.FunctionApp()
+
+    @trigger(app)
+    async def take(event: func.EventHubEvent) -> None:
+        seen.add(event.get_body().decode())
+        if len(seen.calls) == 1:
+            raise ValueError
+
+    await send("one", "a", "b")
+    async with host(app, compat="fixed"):
+        assert await seen.until(3) == ["a", "a", "b"]
+
+
+async def test_a_retry_policy_comes_before_the_checkpoint(server: EventHubsServer, send: Send, seen: Seen) -> None:
+    app = func.FunctionApp()
+
+    @app.retry(strategy="fixed_delay", max_retry_count="2", delay_interval="00:00:00")
+    @trigger(app)
+    async def take(event: func.EventHubEvent, context: func.Context) -> None:
+        seen.add((event.get_body().decode(), context.retry_context.retry_count))
+        if event.get_body() == b"a":
+            raise ValueError
+
+    await send("one", "a", "b")
+    async with host(app):
+        assert await seen.until(4) == [("a", 0), ("a", 1), ("a", 2), ("b", 0)]
+
+
+async def test_an_outage_is_said_once_and_ends(
+    server: EventHubsServer, send: Send, seen: Seen, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING, "host")
+    await send("one", "a")
+    async with host(recording(seen)) as running:
+        await seen.until(1)
+        await server.stop()
+        async with asyncio.timeout(30):
+            while not running.deliveries.outages:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        await server.start()
+        await send("one", "b")
+        assert await seen.until(2) == ["a", "b"]
+        async with asyncio.timeout(30):
+            while running.deliveries.outages:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+    assert seen.calls == ["a", "b"]
+    texts = [record.getMessage() for record in caplog.records if record.name == "host.eventhubs"]
+    assert len(texts) == 2
+    assert "does not answer" in texts[0]
+    assert "answers again" in texts[1]
+
+
+async def test_a_broken_connection_delivers_nothing_twice(server: EventHubsServer, send: Send, seen: Seen) -> None:
+    await send("one", *map(str, range(20)))
+    async with host(recording(seen)):
+        await seen.until(3)
+        server.drop_connections()
+        await send("one", "last")
+        await seen.until(21)
+    assert seen.calls == [*map(str, range(20)), "last"]
+
+
+async def test_outputs_reach_their_hub(server: EventHubsServer, send: Send) -> None:
+    app = func.FunctionApp()
+
+    @app.event_hub_output(arg_name="out", event_hub_name="out", connection=SETTING)
+    @app.event_hub_output(arg_name="several", event_hub_name="%OUT%", connection=SETTING)
+    @app.event_hub_output(arg_name="$return", event_hub_name="out", connection=SETTING)
+    @trigger(app)
+    async def take(event: func.EventHubEvent, out: func.Out[bytes], several: func.Out[typing.List[str]]) -> str:  # noqa: UP006
+        out.set(b"\x00bytes")
+        several.set(["x", "y"])
+        return '[{"n":1},"z"]'
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OUT", "out")
+        async with host(app):
+            await send("one", "a")
+            await server.until("out", 5)
+    bodies = [record.body for record in server.hubs["out"].records]
+    assert sorted(bodies) == sorted([b"\x00bytes", b"x", b"y", b'{"n":1}', b"z"])
+
+
+async def test_an_output_that_is_not_taken_fails_the_call(
+    server: EventHubsServer, send: Send, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = func.FunctionApp()
+
+    @app.event_hub_output(arg_name="out", event_hub_name="out", connection=SETTING)
+    @trigger(app)
+    async def take(event: func.EventHubEvent, out: func.Out[str]) -> None:
+        out.set(event.get_body().decode() * (1_100_000 if event.sequence_number == 0 else 1))
+
+    await send("one", "x", "y")
+    async with host(app):
+        await server.until("out", 1)
+    assert [record.body for record in server.hubs["out"].records] == [b"y"]
+    assert "take: one/0 events 0-0 are skipped" in caplog.text
+    assert "an output for out was not taken (ValueError)" in caplog.text
