@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 from collections.abc import Sequence
 from typing import Final, Protocol
@@ -40,6 +41,7 @@ def main(given: Sequence[str] | None = None) -> int:
     for name, verb in _VERBS.items():
         verb.arguments(verbs.add_parser(name, help=(verb.run.__doc__ or "").partition("\n")[0]))
     parsed = parser.parse_args(given)
+    logging.getLogger("workflow").addHandler(logging.NullHandler())  # what fails is told once, as the error
     try:
         return _VERBS[parsed.verb].run(parsed)
     except (EventsError, SettingsError) as error:

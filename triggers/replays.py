@@ -52,7 +52,7 @@ class Replay(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     run: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
-    """Names the run in log lines, spans and letters."""
+    """Names the run in log lines and spans."""
     dry: bool = True
     """Judge only: write, start and raise nothing."""
     positions: list[_Place] = Field(min_length=1, max_length=MOST)

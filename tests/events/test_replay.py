@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from adapters.events.base import Position
+from adapters.events.memory import MemoryEvents
 from domain.events.catalog import Topic
 from events import engine_door, replay
 from events.engine_door import EngineDoor, token
@@ -96,7 +97,7 @@ async def test_rejected_records_are_shown_even_late(app: World, engine: EngineDo
 
 
 class Answers:
-    """A server that gives these answers in turn and keeps what it was asked."""
+    """A server that gives these answers in turn, then says that all was done before, and keeps what it was asked."""
 
     def __init__(self, answers: Iterable[httpx.Response | Exception]) -> None:
         self._answers = iter(answers)
@@ -105,7 +106,7 @@ class Answers:
     async def __call__(self, asked: httpx.Request) -> httpx.Response:
         body = json.loads(asked.content)
         self.asked.append(body)
-        answer = next(self._answers)
+        answer = next(self._answers, None) or done(*["exists"] * len(body["positions"]))
         if isinstance(answer, Exception):
             raise answer
         return answer
@@ -127,6 +128,22 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 AT = Position("t", 0, 0)
+
+
+async def test_each_partition_goes_in_order_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replay, "MANY", 4)
+    log = MemoryEvents()
+    for number in range(40):
+        log.append("t", str(number).encode(), b"{}", (("ce_type", b"a" if number % 3 else b"b"),))
+    answers = Answers(())
+    async with door(answers) as engine:
+        report = await drive(log, engine, "t", await log.bounds("t"), Wanted(type="a"), "r", dry=False)
+    places = [[(at["partition"], at["offset"]) for at in body["positions"]] for body in answers.asked]
+    assert all(len(each) <= 4 and len({partition for partition, _ in each}) == 1 for each in places)
+    assert [at for each in places for at in each] == [
+        (record.at.partition, record.at.offset) for record in log.records("t") if Wanted(type="a").admits(record)
+    ]
+    assert (report.read, report.counts) == (40, {"exists": 26})
 
 
 async def test_an_engine_that_is_away_for_a_while_is_asked_again() -> None:

@@ -150,6 +150,15 @@ async def test_a_system_that_is_away_is_503_and_the_request_may_be_repeated(
     assert [kind for kind, _ in await outcomes(app, first, second)] == ["exists", "started"]
 
 
+async def test_a_broker_that_is_away_is_503(app: World) -> None:
+    at = (await request_record(app, BUNDLE)).at
+    app.events.answers = False
+    reply = await replay(app, at)
+    assert (reply.status, reply.code) == (503, "events")
+    app.events.answers = True
+    assert await outcomes(app, at) == [("started", case_of(BUNDLE))]
+
+
 async def test_the_log_names_the_run_and_the_position(app: World, caplog: pytest.LogCaptureFixture) -> None:
     at = (await request_record(app, BUNDLE)).at
     with caplog.at_level(logging.INFO, "workflow.events"):
