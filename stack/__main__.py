@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Final
 
 from stack import lifecycle
 from stack.build import built
-from stack.options import DATA, FHIR_PORT, KAFKA_PORT, NAMES, REGISTRY_PORT, RULES_PORT, Options, StackError
+from stack.options import ALL, DATA, NAMES, Options, StackError
 from stack.seed import seed
 from stack.servers import servers
 
@@ -70,39 +71,37 @@ _VERBS: Final[dict[str, Callable[[Options, argparse.Namespace], None]]] = {
     "logs": logs,
     "seed": load,
 }
+_STARTING: Final = ("build", "start")
+_PORTS: Final = [each for each in fields(Options) if each.name.endswith("_port")]
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m stack",
-        description="The local servers: rules service, FHIR server, Kafka broker and schema registry.",
+        description="The local servers: rules service, FHIR server, Kafka broker, schema registry; Camunda if asked.",
     )
     verbs = parser.add_subparsers(dest="verb", required=True)
     for name, verb in _VERBS.items():
         sub = verbs.add_parser(name, help=verb.__doc__)
         sub.add_argument("--data", type=Path, default=DATA, help="folder of databases, topics, pids and logs (.data)")
-        sub.add_argument("--only", default=",".join(NAMES), help="which servers, separated by commas")
-        sub.add_argument("--fhir-port", type=int, default=FHIR_PORT)
-        sub.add_argument("--rules-port", type=int, default=RULES_PORT)
-        sub.add_argument("--kafka-port", type=int, default=KAFKA_PORT)
-        sub.add_argument("--registry-port", type=int, default=REGISTRY_PORT)
+        usual = NAMES if name in _STARTING else ALL
+        sub.add_argument("--only", type=_names, default=usual, help=f"which of {','.join(ALL)} ({','.join(usual)})")
+        for port in _PORTS:
+            sub.add_argument(f"--{port.name.replace('_', '-')}", type=int, default=port.default, metavar="PORT")
         if name == "seed":
             sub.add_argument("folder", type=Path)
     return parser
 
 
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name for name in text.split(",") if name)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb. Returns the exit code: 1 with one sentence on stderr when it cannot be done."""
     parsed = _parser().parse_args(arguments)
-    only = tuple(name for name in parsed.only.split(",") if name)
-    options = Options(
-        data=parsed.data,
-        only=only,
-        fhir_port=parsed.fhir_port,
-        rules_port=parsed.rules_port,
-        kafka_port=parsed.kafka_port,
-        registry_port=parsed.registry_port,
-    )
+    ports = {port.name: getattr(parsed, port.name) for port in _PORTS}
+    options = Options(data=parsed.data, only=parsed.only, **ports)
     try:
         _VERBS[parsed.verb](options, parsed)
     except StackError as error:

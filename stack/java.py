@@ -26,7 +26,13 @@ _FOLDERS: Final = (
     "~/.local/share/mise/installs/java/*",
     "~/.asdf/installs/java/*",
 )
-_MEMORY: Final = {"rules": "-Xmx384m", "fhir": "-Xmx448m", "kafka": "-Xmx192m", "registry": "-Xmx192m"}
+_MEMORY: Final = {
+    "rules": "-Xmx384m",
+    "fhir": "-Xmx448m",
+    "kafka": "-Xmx192m",
+    "registry": "-Xmx192m",
+    "camunda": "-Xmx512m",
+}
 ENVIRONMENT: Final = {"MALLOC_ARENA_MAX": "2"}
 """glibc keeps an arena a thread otherwise: 60 MB more of nothing."""
 

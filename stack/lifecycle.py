@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,7 +15,8 @@ from stack.options import Options, StackError
 from stack.processes import Running
 from stack.progress import Progress
 from stack.readiness import Watch
-from stack.servers import Server, servers
+from stack.server import Server
+from stack.servers import servers
 
 _TICK: Final = 0.2
 _LOOK: Final = 1.0
@@ -66,6 +68,11 @@ class Servers:
         """Base of the schema registry's Confluent API: what clients call ``url``."""
         return self._url("registry")
 
+    @property
+    def camunda_url(self) -> str:
+        """Base of Camunda's REST API: what clients call ``ZEEBE_REST_ADDRESS``, without ``/v2``."""
+        return self._url("camunda")
+
     def states(self) -> list[State]:
         """Pids, memory and CPU seconds, now."""
         return status(self.options)
@@ -84,7 +91,8 @@ def up(options: Options | None = None) -> Servers:
     present = [(server, running) for server in servers(options) if (running := _running(server))]
     absent = [server for server in servers(options) if server not in [known for known, _ in present]]
     for server in absent:
-        _check_port(server)
+        _check_ports(server)
+        _tell(server)
         built(server.name, server.title, server.module)
     started = [(server, server.start()) for server in absent]
     try:
@@ -136,16 +144,22 @@ def _running(server: Server) -> Running | None:
     return running
 
 
-def _check_port(server: Server) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", server.port))
-        except OSError:
-            raise StackError(
-                f"Port {server.port} of the {server.title} is taken by another program: "
-                f"stop that, or choose another port with {server.port_setting}."
-            ) from None
+def _check_ports(server: Server) -> None:
+    for port, setting in ((server.port, server.port_setting), *server.more_ports):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                raise StackError(
+                    f"Port {port} of the {server.title} is taken by another program: "
+                    f"stop that, or choose another port with {setting}."
+                ) from None
+
+
+def _tell(server: Server) -> None:
+    if server.notice:
+        print(server.notice, file=sys.stderr)
 
 
 def _await_ready(started: list[tuple[Server, Running]], present: list[tuple[Server, Running]], seconds: float) -> None:

@@ -14,7 +14,12 @@ FHIR_PORT: Final = 18480
 RULES_PORT: Final = 18080
 KAFKA_PORT: Final = 19092
 REGISTRY_PORT: Final = 19081
+CAMUNDA_PORT: Final = 18088
 NAMES: Final = ("rules", "fhir", "kafka", "registry")
+"""The servers that start unless told otherwise."""
+CAMUNDA: Final = ("camunda",)
+"""Camunda 8: the engine alone. Opt-in, because of its size and its licence."""
+ALL: Final = NAMES + CAMUNDA
 
 
 class StackError(Exception):
@@ -32,11 +37,22 @@ class Options:
     data: Path = DATA
     """Databases, topics, process ids and logs."""
     only: tuple[str, ...] = NAMES
-    """Which servers: ``rules``, ``fhir``, ``kafka``, ``registry``."""
+    """Which servers: ``rules``, ``fhir``, ``kafka``, ``registry``; with Camunda ``NAMES + CAMUNDA``."""
     fhir_port: int = FHIR_PORT
     rules_port: int = RULES_PORT
     kafka_port: int = KAFKA_PORT
     registry_port: int = REGISTRY_PORT
+    camunda_port: int = CAMUNDA_PORT
+    """REST."""
+    camunda_grpc_port: int = 26500
+    camunda_command_port: int = 26501
+    camunda_internal_port: int = 26502
+    camunda_management_port: int = 19600
+    """Health, metrics, and the clock when it is controlled."""
+    camunda_exporter_url: str | None = None
+    """Where the engine sends its records, in Elasticsearch's bulk format."""
+    camunda_clock_controlled: bool = False
+    """Whether tests may move the engine's clock."""
     rulesets: Path = ROOT / "rules" / "rulesets"
     """The folder of rulesets that the rules service loads and watches."""
     ready_seconds: float = 240.0

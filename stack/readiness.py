@@ -6,7 +6,7 @@ import socket
 import threading
 from collections.abc import Callable
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import httpx
 from confluent_kafka import KafkaException
@@ -26,6 +26,11 @@ def http(url: str) -> Ready:
 def kafka(brokers: str) -> Ready:
     """Ready when the broker at ``brokers`` (``host:port``) names itself among the cluster's brokers."""
     return partial(_serves, brokers)
+
+
+def camunda(url: str) -> Ready:
+    """Ready when every partition of the cluster, as the gateway at ``url`` sees it, has a leader."""
+    return partial(_led, f"{url}/v2/topology")
 
 
 class Watch:
@@ -77,3 +82,16 @@ def _serves(brokers: str) -> bool:
         return any(broker.port == int(port) for broker in client.list_topics(timeout=_SECONDS).brokers.values())
     except KafkaException:
         return False
+
+
+def _led(url: str) -> bool:
+    try:
+        answer = httpx.get(url, timeout=_SECONDS, trust_env=False)
+    except httpx.TransportError:
+        return False
+    if answer.status_code != 200:
+        return False
+    topology: dict[str, Any] = answer.json()
+    partitions = [each for broker in topology["brokers"] for each in broker["partitions"]]
+    led = {each["partitionId"] for each in partitions if each["role"] == "leader"}
+    return bool(led) and len(led) == topology["partitionsCount"]

@@ -1,62 +1,19 @@
-"""The servers of the local stack: what each is made of, how it is started and where it answers."""
+"""The servers of the local stack, and what each of them is told."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from pathlib import Path
-
-from stack import processes, readiness
-from stack.build import built
-from stack.java import ENVIRONMENT, find_jdk, jvm_options
-from stack.options import NAMES, ROOT, Options, StackError
-from stack.processes import Running
-from stack.readiness import Ready
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """One server of one stack."""
-
-    name: str
-    title: str
-    module: Path
-    port: int
-    port_setting: str
-    url: str
-    """What clients are given: a base URL, or ``host:port`` for Kafka."""
-    ready: Ready = field(compare=False)
-    """Whether it takes requests; answers within a few seconds."""
-    arguments: tuple[str, ...]
-    """Its system properties."""
-    data: Path
-    """The folder that all servers share."""
-
-    @property
-    def pid_file(self) -> Path:
-        """Where the running process is remembered."""
-        return self.data / f"{self.name}.pid"
-
-    @property
-    def log(self) -> Path:
-        """What the server says."""
-        return self.data / "logs" / f"{self.name}.log"
-
-    def start(self) -> Running:
-        """Start it. Raises ``StackError`` when it cannot be built."""
-        jar = built(self.name, self.title, self.module)
-        jdk = find_jdk()
-        options = jvm_options(self.name, jdk, jar.with_suffix(".jsa"))
-        properties = [f"-D{each}" for each in self.arguments]
-        command = [str(jdk.java), *options, *properties, "-jar", str(jar)]
-        return processes.spawn(command, self.port, self.pid_file, self.log, ENVIRONMENT)
+from stack import readiness
+from stack.options import ALL, ROOT, Options, StackError
+from stack.server import Server
+from stack.zeebe import camunda
 
 
 def servers(options: Options) -> list[Server]:
     """The servers that ``options`` asks for. Raises ``StackError`` for an unknown name."""
-    unknown = sorted(set(options.only) - set(NAMES))
+    unknown = sorted(set(options.only) - set(ALL))
     if unknown:
-        raise StackError(f"There is no server {', '.join(unknown)}: the servers are {', '.join(NAMES)}.")
-    made = (_rules(options), _fhir(options), _kafka(options), _registry(options))
+        raise StackError(f"There is no server {', '.join(unknown)}: the servers are {', '.join(ALL)}.")
+    made = (_rules(options), _fhir(options), _kafka(options), _registry(options), camunda(options))
     return [server for server in made if server.name in options.only]
 
 

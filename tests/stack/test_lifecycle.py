@@ -13,9 +13,10 @@ import pytest
 
 from stack import lifecycle, processes, readiness
 from stack.__main__ import main
-from stack.options import Options, StackError
+from stack.options import ALL, Options, StackError
 from stack.processes import Running
-from stack.servers import Server, servers
+from stack.server import Server
+from stack.servers import servers
 from tests.ports import free_port
 
 READY = """
@@ -141,7 +142,7 @@ def test_a_check_that_hangs_does_not_hang_the_start(options: Options, monkeypatc
 
 def test_the_command_line_says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["status", "--data", str(tmp_path), "--only", "mail"]) == 1
-    assert capsys.readouterr().err == "There is no server mail: the servers are rules, fhir, kafka, registry.\n"
+    assert capsys.readouterr().err == f"There is no server mail: the servers are {', '.join(ALL)}.\n"
 
 
 def test_the_command_line_tells_what_runs(options: Options, capsys: pytest.CaptureFixture[str]) -> None:

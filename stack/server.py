@@ -1,0 +1,57 @@
+"""One server of the local stack: what it is made of, how it is started and where it answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from stack import processes
+from stack.build import built
+from stack.java import ENVIRONMENT, find_jdk, jvm_options
+from stack.processes import Running
+from stack.readiness import Ready
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """One server of one stack."""
+
+    name: str
+    title: str
+    module: Path
+    port: int
+    port_setting: str
+    url: str
+    """What clients are given: a base URL, or ``host:port`` for Kafka."""
+    ready: Ready = field(compare=False)
+    """Whether it takes requests; answers within a few seconds."""
+    arguments: tuple[str, ...]
+    """Its system properties."""
+    data: Path
+    """The folder that all servers share."""
+    more_ports: tuple[tuple[int, str], ...] = ()
+    """Further ports that it takes, each with its setting."""
+    main: str = ""
+    """The class to run with all libraries on the class path; empty: the jar names it."""
+    notice: str = ""
+    """What whoever starts it is told, on a line of its own."""
+
+    @property
+    def pid_file(self) -> Path:
+        """Where the running process is remembered."""
+        return self.data / f"{self.name}.pid"
+
+    @property
+    def log(self) -> Path:
+        """What the server says."""
+        return self.data / "logs" / f"{self.name}.log"
+
+    def start(self) -> Running:
+        """Start it. Raises ``StackError`` when it cannot be built."""
+        jar = built(self.name, self.title, self.module)
+        jdk = find_jdk()
+        options = jvm_options(self.name, jdk, jar.with_suffix(".jsa"))
+        properties = [f"-D{each}" for each in self.arguments]
+        program = ["-cp", f"{jar}:{jar.parent / 'lib'}/*", self.main] if self.main else ["-jar", str(jar)]
+        command = [str(jdk.java), *options, *properties, *program]
+        return processes.spawn(command, self.port, self.pid_file, self.log, ENVIRONMENT)
