@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -10,13 +11,14 @@ from typing import Any
 import pytest
 
 from activities.step import Activity, Verb, Work, step
-from adapters.connections import Connections, use
+from adapters.connections import Connections, connections, use
 from adapters.events.memory import MemoryEvents
 from adapters.fhir.base import Entry
 from adapters.fhir.memory import MemoryFhir
 from adapters.notifications.memory import MemoryNotifier
 from domain.envelope import Answer, Failure, Message, parse_failure
 from domain.errors import Conflict, Defect, Forbidden, Unavailable, WorkflowError
+from domain.events.catalog import Topic
 from settings import Settings
 from tests.support.judges import rules
 
@@ -118,3 +120,38 @@ async def test_nothing_is_written_by_a_verb_that_fails(fhir: MemoryFhir) -> None
     with pytest.raises(Failure):
         await step(Message)(verb)(ENVELOPE)
     assert (await fhir.search("Task", {})).matches == ()
+
+
+@pytest.fixture
+def hints(fhir: MemoryFhir) -> Any:
+    """What was hinted at, as (outcome, code)."""
+    log = connections().log
+    assert isinstance(log, MemoryEvents)
+
+    def told() -> list[tuple[str, str | None]]:
+        found = [json.loads(record.value or b"") for record in log.records(Topic.STEPS)]
+        return [(each["outcome"], each.get("code")) for each in found]
+
+    return told
+
+
+async def test_a_step_is_hinted_at_with_its_code_alone(hints: Any) -> None:
+    async def verb(work: Work[Message]) -> Message:
+        return Message()
+
+    envelope = {**ENVELOPE, "case": {**ENVELOPE["case"], "id": "prior-authorization-" + "0" * 32}}
+    await step(Message)(verb)(envelope)
+    for error in (Unavailable("rules", SECRET), ValueError(SECRET)):
+        with pytest.raises(Failure):
+            await _failing(error)(envelope)
+    assert hints() == [("completed", None), ("failed", "unavailable:rules"), ("failed", "defect:value-error")]
+
+
+async def test_what_cannot_be_hinted_at_fails_no_step(hints: Any) -> None:
+    async def verb(work: Work[Message]) -> Message:
+        return Message()
+
+    await step(Message)(verb)(ENVELOPE)  # the id of its case is no case's
+    with pytest.raises(Failure):
+        await step(Message)(verb)({})
+    assert hints() == []

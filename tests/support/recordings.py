@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from adapters.fhir.base import Entry
 from orchestrators.steps import BACKOFF
 from tests.support.samples import SAMPLES, attachment, request
 from tests.support.world import DIRECTOR, OPERATOR, OTHER_DIRECTOR, SUBMITTER, World, case_of, world
@@ -141,6 +142,63 @@ async def away_for_a_moment(app: World) -> str:
     return case
 
 
+async def _coverage(app: World, case: str, **period: str) -> None:
+    """The member's coverage changes, and the case is told."""
+    patient = str((await app.record(case)).patient)
+    for coverage in await app.all("Coverage", beneficiary=patient):
+        changed = {**coverage, "period": {"start": "2000-01-01", **period}}
+        await app.fhir.transaction([Entry("PUT", f"Coverage/{coverage['id']}", changed)])
+    await app.host.durable.raise_event(case, f"eligibility-changed:{await app.task(case)}")
+
+
+async def coverage_ended_in_review(app: World) -> str:
+    """The review is withdrawn."""
+    case = await _submitted(app, "denied-by-medical-director")
+    await _coverage(app, case, end="2025-12-31")
+    return case
+
+
+async def coverage_ended_while_information_was_awaited(app: World) -> str:
+    """The question is withdrawn."""
+    case = await _submitted(app, "information-requested")
+    await _coverage(app, case, end="2025-12-31")
+    return case
+
+
+async def coverage_changed_and_goes_on(app: World) -> str:
+    """Told twice, once with the rules away for a while; then decided."""
+    case = await _submitted(app, "denied-by-medical-director")
+    await _coverage(app, case)
+    app.rules.available = False
+    await _coverage(app, case, end="2030-12-31")
+    app.rules.available = True
+    await app.advance(hours=1)
+    assert (await app.decide(case, DENY, who=DIRECTOR)).status == 200
+    return case
+
+
+async def log_away_then_resumed(app: World) -> str:
+    """Decided and told to the provider, parked with its events."""
+    app.events.answers = False
+    case = await _submitted(app, "approved-at-once")
+    await app.advance(hours=1)
+    app.events.answers = True
+    assert (await app.send("POST", f"/cases/{case}/resume", who=OPERATOR)).status == 202
+    await app.settle()
+    return case
+
+
+async def log_away_while_reviewed(app: World) -> str:
+    """The log comes back after the expiry; then the case is decided."""
+    app.events.answers = False
+    case = await _submitted(app, "denied-by-medical-director")
+    await app.advance(days=8)
+    app.events.answers = True
+    await app.advance(days=1)
+    assert (await app.decide(case, DENY, who=DIRECTOR)).status == 200
+    return case
+
+
 async def appeal_overturned(app: World) -> str:
     """The appeal's own instance, decided after its first escalation."""
     case = await _submitted(app, "denied-by-medical-director")
@@ -166,6 +224,11 @@ WAYS: dict[str, Way] = {one["case"]: sample(one) for one in SAMPLE_CASES} | {
         open_review,
         parked_then_resumed,
         away_for_a_moment,
+        coverage_ended_in_review,
+        coverage_ended_while_information_was_awaited,
+        coverage_changed_and_goes_on,
+        log_away_then_resumed,
+        log_away_while_reviewed,
         appeal_overturned,
     )
 }
