@@ -189,12 +189,12 @@ async def log_away_then_resumed(app: World) -> str:
 
 
 async def log_away_while_reviewed(app: World) -> str:
-    """The log comes back after the expiry; then the case is decided."""
+    """The log comes back while a reviewer is awaited; the expiry is told too."""
     app.events.answers = False
     case = await _submitted(app, "denied-by-medical-director")
-    await app.advance(days=8)
+    await app.advance(hours=6)
     app.events.answers = True
-    await app.advance(days=1)
+    await app.advance(days=8)
     assert (await app.decide(case, DENY, who=DIRECTOR)).status == 200
     return case
 

@@ -165,13 +165,13 @@ async def test_the_provider_is_asked_at_once_while_the_log_is_away(app: World) -
     assert (await app.custom(case))["waitingFor"] == "provider"
 
 
-async def test_a_case_that_is_run_again_after_its_end_tells_nothing(app: World) -> None:
-    await app.submit(AUTOMATIC)
-    await app.settle()
-    before = len(app.events.records(Topic.EVENTS))
-    record = (await app.record(case_of(AUTOMATIC))).reference
-    await app.host.durable.run("prior-authorization", {"record": record}, case_of(AUTOMATIC))
-    assert len(app.events.records(Topic.EVENTS)) == before
+async def test_a_case_that_is_run_again_after_its_end_tells_nothing() -> None:
+    async with world(compat="azure") as app:  # which does run it again
+        await app.submit(AUTOMATIC)
+        await app.settle()
+        record = (await app.record(case_of(AUTOMATIC))).reference
+        await app.host.durable.run("prior-authorization", {"record": record}, case_of(AUTOMATIC))
+        assert told(app, case_of(AUTOMATIC)) == [START, END]
 
 
 async def test_each_step_is_hinted_at() -> None:
