@@ -27,9 +27,9 @@ _FIGURES: Final = (
     "requests",
     "decided",
     "on time",
-    "mean h",
-    "median h",
-    "90 % within h",
+    "mean",
+    "median",
+    "90 % within",
 )
 _CASES: Final = (
     "case",
@@ -38,7 +38,7 @@ _CASES: Final = (
     "urgency",
     "due (UTC)",
     "decided (UTC)",
-    "h",
+    "took",
     "on time",
     "appeals",
 )
@@ -99,7 +99,7 @@ def _print(board: Board, taken: int, seconds: float) -> None:
 
 def _line(each: Turnaround) -> tuple[str, ...]:
     counts = (str(each.requests), str(each.decided), str(each.on_time))
-    return (each.line_of_business, each.urgency, *counts, *map(_hours, (each.mean, each.median, each.ninetieth)))
+    return (each.line_of_business, each.urgency, *counts, *map(_took, (each.mean, each.median, each.ninetieth)))
 
 
 def _case(row: Row, appeals: int) -> tuple[str, ...]:
@@ -111,11 +111,17 @@ def _case(row: Row, appeals: int) -> tuple[str, ...]:
         row.urgency or NONE,
         f"{row.due:%Y-%m-%d %H:%M}" if row.due else NONE,
         f"{row.decided_at:%Y-%m-%d %H:%M}" if row.decided_at else NONE,
-        _hours(row.hours),
+        _took(row.hours),
         on_time,
         str(appeals) if appeals else NONE,
     )
 
 
-def _hours(value: float | None) -> str:
-    return NONE if value is None else f"{value:.2f}"
+def _took(hours: float | None) -> str:
+    """In the unit that a person would say."""
+    if hours is None:
+        return NONE
+    for unit, each in (("d", 24.0), ("h", 1.0), ("min", 1 / 60)):
+        if hours >= 2 * each:
+            return f"{hours / each:.1f} {unit}"
+    return f"{hours * 3600:.1f} s"

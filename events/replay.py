@@ -10,13 +10,12 @@ import argparse
 import asyncio
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from adapters.events.base import Log, Record
+from adapters.events.base import Log, Position, Record
 from adapters.events.kafka_log import KafkaLog
 from adapters.events.security import brokers
 from domain.errors import NotFound, Unavailable
@@ -31,6 +30,8 @@ from settings import settings
 
 MANY: Final = 50
 """Records of one request to the engine."""
+AT_ONCE: Final = 4
+"""Partitions under way at once: the engine has other work."""
 SHOWN: Final = 20
 """Rows of the table."""
 _HEADINGS: Final = ("record", "appended (UTC)", "type", "hash of key", "outcome", "case or reason")
@@ -42,7 +43,7 @@ class Report:
 
     counts: Counter[str] = field(default_factory=Counter)
     """By outcome; those rejected by their reason."""
-    rows: list[tuple[str, ...]] = field(default_factory=list)
+    rows: dict[Position, tuple[str, ...]] = field(default_factory=dict)
     """The first records, and the first that were rejected."""
     read: int = 0
     """Offsets that were passed."""
@@ -57,7 +58,7 @@ class Report:
         outcome = f"rejected: {delivered.reason}" if delivered.reason else delivered.kind
         self.counts[outcome] += 1
         if len(self.rows) < SHOWN or (delivered.reason and self.counts[outcome] <= SHOWN):
-            self.rows.append(_row(record, delivered))
+            self.rows[record.at] = _row(record, delivered)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -115,35 +116,42 @@ async def drive(
     log: Log, engine: EngineDoor, topic: str, ranges: Ranges, wanted: Wanted, name: str, *, dry: bool
 ) -> Report:
     """Have the wanted records of the ranges delivered, in order within a partition; ``dry``: only judged."""
-    report, total = Report(), sum(end - start for start, end in ranges.values())
-    async for records in _batches(log, topic, ranges, wanted, report):
-        for record, delivered in zip(
-            records, await engine.replay(name, [each.at for each in records], dry=dry), strict=True
-        ):
-            report.add(record, delivered)
-        _progress(f"{report.read} of {total} offsets read, {report.counts.total()} records delivered")
-    _progress("")
+    report, total, free = Report(), sum(end - start for start, end in ranges.values()), asyncio.Semaphore(AT_ONCE)
+
+    async def partition(number: int, start: int, end: int) -> None:
+        async with free:
+            async for records, upto in matching(log, topic, number, start, end, wanted):
+                for n in range(0, len(records), MANY):
+                    some = records[n : n + MANY]
+                    for record, delivered in zip(
+                        some, await engine.replay(name, [each.at for each in some], dry=dry), strict=True
+                    ):
+                        report.add(record, delivered)
+                report.read += upto - start
+                start = upto
+                _progress(f"{report.read} of {total} offsets read, {report.counts.total()} records delivered")
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for number, (start, end) in sorted(ranges.items()):
+                group.create_task(partition(number, start, end))
+    except ExceptionGroup as failed:
+        raise failed.exceptions[0] from None
+    finally:
+        _progress("")
     return report
-
-
-async def _batches(
-    log: Log, topic: str, ranges: Ranges, wanted: Wanted, report: Report
-) -> AsyncIterator[Sequence[Record]]:
-    for partition, (start, end) in sorted(ranges.items()):
-        at = start
-        async for records, upto in matching(log, topic, partition, start, end, wanted):
-            for n in range(0, len(records), MANY):
-                yield records[n : n + MANY]
-            report.read += upto - at
-            at = upto
 
 
 def told(report: Report, *, dry: bool) -> str:
     """The report as text."""
     counts = ", ".join(f"{count} {outcome}" for outcome, count in sorted(report.counts.items())) or "no record matches"
-    shown = f"{table(_HEADINGS, report.rows)}\n" if report.rows else ""
+    shown = f"{table(_HEADINGS, [report.rows[at] for at in sorted(report.rows, key=_place)])}\n" if report.rows else ""
     hint = "\nNothing was done; the same with GO=1 (--go) delivers them." if dry and report.counts else ""
     return f"{shown}{counts}{hint}"
+
+
+def _place(at: Position) -> tuple[int, int]:
+    return at.partition, at.offset
 
 
 def _told(ranges: Ranges) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated, Any, Final
 
 import azure.durable_functions as df
@@ -16,7 +16,7 @@ import azure.functions as func
 from opentelemetry import trace
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from adapters.events.base import Position, Record
+from adapters.events.base import Log, Position, Record
 from domain.errors import Malformed, NotFound, Problem
 from domain.events.catalog import INCOMING
 from domain.principal import Role
@@ -29,6 +29,8 @@ LOG: Final = logging.getLogger("workflow.events")
 TRACER: Final = trace.get_tracer("workflow.triggers")
 MOST: Final = 100
 """Positions of one request."""
+AT_ONCE: Final = 20
+"""Records of one read."""
 REJECTED: Final = "rejected"
 _HELP: Final = {
     "run": "Name the run: 1 to 64 letters, digits, dots, hyphens and underscores.",
@@ -92,33 +94,53 @@ def _all(done: Iterable[list[tuple[Position, Any]] | BaseException]) -> Iterable
 
 
 async def _in_order(call: Call, asked: Replay, lane: Sequence[Position]) -> list[tuple[Position, dict[str, Any]]]:
-    return [(at, await _one(call, asked, at)) for at in lane]
+    """What became of records of one partition."""
+    done = []
+    for run in _runs(lane):
+        found = await _records(call.to.log, run)
+        done += [(at, await _one(call, asked, at, found[at])) for at in run]
+    return done
 
 
-async def _one(call: Call, asked: Replay, at: Position) -> dict[str, Any]:
+def _runs(lane: Sequence[Position]) -> Iterator[list[Position]]:
+    """Positions that follow each other: one read finds them all."""
+    run: list[Position] = []
+    for at in lane:
+        if run and (at.offset != run[-1].offset + 1 or len(run) == AT_ONCE):
+            yield run
+            run = []
+        run.append(at)
+    yield run
+
+
+async def _records(log: Log, run: Sequence[Position]) -> dict[Position, Record | Refusal]:
+    """What the log has there, or why it has nothing."""
+    first, last = run[0], run[-1]
+    if first.topic not in INCOMING:
+        return dict.fromkeys(run, Refusal("topic"))
+    try:
+        records = await log.read(first.topic, first.partition, first.offset, last.offset + 1, len(run))
+    except NotFound as error:
+        return dict.fromkeys(run, Refusal(error.code))
+    return {**dict.fromkeys(run, Refusal("offset")), **{record.at: record for record in records}}
+
+
+async def _one(call: Call, asked: Replay, at: Position, found: Record | Refusal) -> dict[str, Any]:
     """What became of one record."""
     with TRACER.start_as_current_span("replay", record_exception=False) as span:
         span.set_attributes({"workflow.replay": asked.run, "messaging.operation.name": "replay"})
-        try:
-            found = _shown(await _deliver(call, asked, at))
-        except NotFound as error:
-            found = _shown(Refusal(error.code))
-        span.set_attribute("workflow.outcome", str(found["kind"]))
-    how, why = " (dry run)" if asked.dry else "", found.get("reason") or found["case"] or ""
-    LOG.info("replay %s%s: %s %s %s", asked.run, how, at, found["kind"], why)
-    return {"topic": at.topic, "partition": at.partition, "offset": at.offset, **found}
+        told = _shown(found if isinstance(found, Refusal) else await _deliver(call, asked, found))
+        span.set_attribute("workflow.outcome", str(told["kind"]))
+    how, why = " (dry run)" if asked.dry else "", told.get("reason") or told["case"] or ""
+    LOG.info("replay %s%s: %s %s %s", asked.run, how, at, told["kind"], why)
+    return {"topic": at.topic, "partition": at.partition, "offset": at.offset, **told}
 
 
-async def _deliver(call: Call, asked: Replay, at: Position) -> Outcome | Refusal:
+async def _deliver(call: Call, asked: Replay, record: Record) -> Outcome | Refusal:
     """``PARKED``: an earlier record of its key is a dead letter, whose redrive delivers this one after it."""
-    if at.topic not in INCOMING:
-        raise NotFound("topic", "replays are of topics that others write")
-    records = await call.to.log.read(at.topic, at.partition, at.offset, at.offset + 1, 1)
-    if not records:
-        raise NotFound("offset", "the log has no record there, or no more")
-    if await _held_up(call, records[0]):
+    if await _held_up(call, record):
         return Outcome(Kind.PARKED)
-    return await attempt(records[0], call.to, call.instances, dry=asked.dry, replayid=asked.run)
+    return await attempt(record, call.to, call.instances, dry=asked.dry, replayid=asked.run)
 
 
 def _shown(became: Outcome | Refusal) -> dict[str, Any]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from adapters.events.memory import MemoryEvents
 from events.board import report
 from events.projection import Board, Row
@@ -42,13 +44,34 @@ async def test_the_report_counts_states_and_shows_the_latest_cases(tmp_path: Pat
         ["approved", "10"], ["denied", "1"], ["received", "2"],
     ]  # fmt: skip
     assert figures.splitlines()[2].split() == [
-        "commercial", "standard", "11", "10", "7", "132.00", "132.00", "216.00",
+        "commercial", "standard", "11", "10", "7", "5.5", "d", "5.5", "d", "9.0", "d",
     ]  # fmt: skip
     first, second, third, left = cases.splitlines()[2:]
     assert first.startswith(a_case(12))
-    assert second.split()[-3:] == ["240.00", "no", "1"], "denied late, appealed once"
+    assert second.split()[-4:] == ["10.0", "d", "no", "1"], "denied late, appealed once"
     assert third.startswith(a_case(9))
     assert left == f"… and {len(rows) - 3} more"
+
+
+@pytest.mark.parametrize(
+    ("hours", "text"),
+    [
+        (0.001, "3.6 s"),
+        (0.02, "72.0 s"),
+        (0.5, "30.0 min"),
+        (1.9, "114.0 min"),
+        (2, "2.0 h"),
+        (47.9, "47.9 h"),
+        (84, "3.5 d"),
+    ],
+)
+async def test_how_long_it_took_is_told_in_the_unit_that_fits(tmp_path: Path, hours: float, text: str) -> None:
+    log, board = MemoryEvents(), Board(tmp_path / "board.sqlite")
+    append(log, received(a_case(1), START))
+    append(log, decided(a_case(1), START + timedelta(hours=hours)))
+    await board.update(log)
+    assert f"  {text}" in report(board.rows()).splitlines()[-1]
+    board.close()
 
 
 def test_an_empty_board_has_a_report() -> None:

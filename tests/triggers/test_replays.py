@@ -104,6 +104,14 @@ async def test_positions_that_hold_nothing_are_told(app: World) -> None:
     ]
 
 
+async def test_many_records_are_delivered_whatever_their_gaps_and_order(app: World) -> None:
+    stay = [app.events.append(Topic.REQUESTS, b"k", b"{}", (("ce_type", b"x"),)).at for _ in range(90)]
+    asked = [stay[50], *stay[:45], *stay[46:50:2], stay[3], Position(stay[0].topic, stay[0].partition, 90), stay[89]]
+    assert await outcomes(app, *asked) == [("ignored", None)] * (len(asked) - 2) + [
+        ("rejected", "offset"), ("ignored", None),
+    ]  # fmt: skip
+
+
 async def test_what_waits_behind_a_dead_letter_is_left_to_its_redrive(app: World) -> None:
     asked = request("information-requested")
     await app.submit(asked)
