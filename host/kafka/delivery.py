@@ -41,9 +41,9 @@ class _Job:
     """A delivery that runs."""
 
     records: list[Record]
-    task: asyncio.Task[None] | None = None
     stopped: asyncio.Event = field(default_factory=asyncio.Event)
     """Set: begin no further try."""
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Deliverer:
@@ -73,7 +73,7 @@ class Deliverer:
 
     async def deliver(self, records: Sequence[Record]) -> None:
         """Run the function on these records until they are done, or their partitions are gone."""
-        job = _Job([record for record in records if not record.held.closing], asyncio.current_task())
+        job = _Job([record for record in records if not record.held.closing])
         if not job.records or self._stopping:
             return
         self._jobs.add(job)
@@ -83,6 +83,7 @@ class Deliverer:
             log.info("%s: a delivery ends without success; its records come again", self.trigger.function.name)
         finally:
             self._jobs.discard(job)
+            job.ended.set()
 
     async def stop(self) -> None:
         """Begin no try any more, and wait for those that run."""
@@ -97,8 +98,8 @@ class Deliverer:
     async def _end(self, jobs: Sequence[_Job]) -> None:
         for job in jobs:
             job.stopped.set()
-        while left := [job for job in jobs if job in self._jobs]:
-            await asyncio.wait([job.task for job in left if job.task], return_when=asyncio.FIRST_COMPLETED)
+        for job in jobs:
+            await job.ended.wait()
 
     async def _until_done(self, job: _Job) -> None:
         tries = 0

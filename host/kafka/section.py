@@ -77,6 +77,8 @@ class KafkaSection(BaseModel):
     def librdkafka(self) -> dict[str, str | int]:
         """Settings of the consumer."""
         values = {name: getattr(self, field) for field, name in _LIBRDKAFKA.items()}
+        # The library beats each 3 s, whatever the session: a shorter session would be lost between two beats.
+        values["heartbeat.interval.ms"] = min(3_000, self.session_timeout // 3)
         return {
             name: _BOOLEAN[value] if isinstance(value, bool) else value
             for name, value in values.items()

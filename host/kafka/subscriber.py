@@ -148,8 +148,10 @@ class Subscriber(threading.Thread):
 
     def _lose(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         log.warning("%s: partitions were lost to others: what ran for them runs there again", self._topic)
-        for held in self._forget(partitions):
+        gone = self._forget(partitions)
+        for held in gone:
             held.lost = True
+        self.listener.release(gone, 0)
 
     def _forget(self, partitions: Sequence[TopicPartition]) -> list[Held]:
         found = [held for each in partitions if (held := self._held.pop(each.partition, None)) is not None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -13,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import azure.functions as func
 import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
@@ -20,7 +22,11 @@ from confluent_kafka.admin import AdminClient, NewTopic
 import stack
 from host.cli.api import Api
 from host.cli.main import main
+from host.options import Compat
 from host.settings import StartupError
+from host.testing_http import http_host
+from tests.host.kafka.inline import SAFE, index
+from tests.host.kafka.inline import until as soon
 from tests.ports import free_port
 from tests.stack.servers import kill, start
 
@@ -64,10 +70,18 @@ class Stage:
         self._reader = Consumer({"bootstrap.servers": brokers, "group.id": "reader", "log_level": 0})
         self._reader.assign([TopicPartition(self.out, number, OFFSET_BEGINNING) for number in range(PARTITIONS)])
 
-    def send(self, names: list[str]) -> None:
+    def send(self, names: list[str], **where: int) -> None:
         for name in names:
-            self._producer.produce(self.topic, name, key=name)
+            self._producer.produce(self.topic, name, key=name, **where)
         assert self._producer.flush(WAIT) == 0
+
+    def committed(self, group: str) -> int:
+        """The committed offset of partition 0."""
+        asking = Consumer({"bootstrap.servers": self.brokers, "group.id": group})
+        try:
+            return int(asking.committed([TopicPartition(self.topic, 0)], timeout=WAIT)[0].offset)
+        finally:
+            asking.close()
 
     def start(self, number: int = 0, compat: str = "fixed", slow: float = 0.0) -> subprocess.Popen[bytes]:
         """A host with a data directory of that number."""
@@ -157,15 +171,20 @@ def test_killed_host_loses_nothing(stage: Stage, compat: str) -> None:
 def test_two_hosts_share_a_group_and_one_leaves_in_the_middle(stage: Stage) -> None:
     first = stage.start(0, slow=0.02)
     until(lambda: stage.lag(0) == [0] * PARTITIONS)
+    second, expected = stage.start(1, slow=0.02), list[str]()
+
+    def shared() -> bool:
+        stage.send(more := some(20, f"{len(expected)}-"))
+        expected.extend(more)
+        return second.pid in {each[4] for each in stage.read()}
+
+    until(shared)
     stage.send(some(200))
-    until(lambda: len(stage.read()) >= 20)
-    second = stage.start(1, slow=0.02)
-    until(lambda: second.pid in {each[4] for each in stage.read()})
-    stage.send(some(100, "m"))
+    until(lambda: stage.names() & set(some(200)))
     second.send_signal(signal.SIGTERM)
     assert second.wait(WAIT) == 0
-    expected = {*some(200), *some(100, "m")}
-    until(lambda: stage.names() == expected)
+    until(lambda: stage.names() == {*expected, *some(200)})
+    assert first.pid in {each[4] for each in stage.read()}
     until(lambda: stage.lag(0) == [0] * PARTITIONS)
     assert first.poll() is None
     order: dict[int, list[int]] = {}
@@ -204,3 +223,28 @@ def test_broker_that_is_killed_comes_back(stage: Stage, options: stack.Options) 
     log = stage.log().read_text()
     assert log.count("one receives nothing: the broker is away") == 1
     assert log.count("one receives again") == 1
+
+
+SLOW = {**SAFE, "maxBatchSize": 1, "sessionTimeoutMs": 2000, "maxPollIntervalMs": 2000}
+
+
+@pytest.mark.parametrize(("mode", "times"), [("azure", 2), ("fixed", 1)])
+async def test_function_slower_than_the_poll_interval(mode: Compat, times: int, stage: Stage) -> None:
+    """Azure does not poll while records wait for it: the partition is lost and the record comes again."""
+    calls, go, loop = list[int](), asyncio.Event(), asyncio.get_running_loop()
+    app = func.FunctionApp()
+
+    @app.kafka_trigger(arg_name="event", topic=stage.topic, broker_list=stage.brokers, data_type="binary")
+    async def one(event: func.KafkaEvent) -> None:
+        calls.append(event.offset or 0)
+        if event.offset == 0 and calls.count(0) == 1:
+            await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(go.wait(), loop))
+
+    stage.send(some(40), partition=0)
+    async with http_host(index(app, SLOW), compat=mode, run_kafka=True):
+        await soon(lambda: calls)
+        loop.call_later(4, go.set)
+        await soon(lambda: 39 in calls)
+        assert calls.count(0) == times
+        assert calls[-39:] == list(range(1, 40))
+    assert stage.committed("$Default") == 40

@@ -24,6 +24,7 @@ def test_defaults_are_those_of_the_extension(tmp_path: Path) -> None:
         "auto.commit.interval.ms": 200,
         "auto.offset.reset": "earliest",
         "session.timeout.ms": 10_000,
+        "heartbeat.interval.ms": 3_000,
         "max.poll.interval.ms": 300_000,
         "metadata.max.age.ms": 180_000,
         "reconnect.backoff.ms": 100,
@@ -37,6 +38,7 @@ def test_keys_are_matched_in_any_case(tmp_path: Path) -> None:
     assert (found.max_batch_size, found.commit_on_failure) == (3, False)
     assert found.librdkafka()["auto.offset.reset"] == "latest"
     assert found.librdkafka()["debug"] == "cgrp"
+    assert section(tmp_path, sessionTimeoutMs=1500).librdkafka()["heartbeat.interval.ms"] == 500
 
 
 def test_other_keys_are_ignored(tmp_path: Path) -> None:
