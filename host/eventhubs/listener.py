@@ -115,7 +115,6 @@ class EventHubListener:
     def _moved(self, partition: str, number: int) -> None:
         self._done[partition] = number
         self._ends[partition] = max(number, self._ends.get(partition, number))
-        self._said = ""
         self._show()
 
     async def _watch(self) -> None:
@@ -155,7 +154,7 @@ class EventHubListener:
         )
 
     def _complain(self) -> None:
-        """Say once why a receiver ended although the service answers."""
+        """Say why a receiver ended although the service answers: once, for two hosts may oust each other for ever."""
         if self._complaint is None:
             return
         reason, self._complaint = _reason(self._complaint), None
@@ -175,7 +174,7 @@ class EventHubListener:
 
     def _end_outage(self) -> None:
         if self._away:
-            self._away, self._complaint = False, None
+            self._away, self._complaint, self._said = False, None, ""
             log.warning("%s: Event Hubs answers again", self._name)
             self._deliveries.back(self._name)
 

@@ -25,11 +25,13 @@ from host.eventhubs.binding import read_trigger
 from host.eventhubs.checkpoints import Checkpoints
 from host.eventhubs.delivery import Lane
 from host.eventhubs.event import body, several, single
+from host.eventhubs.output import Producers as EventHubProducers
 from host.eventhubs.output import events
 from host.eventhubs.runner import EventHubsRunner
 from host.eventhubs.section import EventHubsSection
 from host.functions import BindingError, describe
 from host.invoker import AppInvoker
+from host.kafka.output import Producers as KafkaProducers
 from host.settings import StartupError
 from tests.host.eventhubs.conftest import index
 
@@ -271,6 +273,20 @@ async def test_what_loses_events_is_said_at_the_start() -> None:
     fixed = EventHubsRunner(app, invoker, SystemClock(), Deliveries(), None, "fixed", {"HUBS": CONNECTION})
     assert len(fixed.warnings) == 1
     await invoker.close()
+
+
+async def test_outputs_of_event_hubs_are_none_of_kafkas() -> None:
+    app = func.FunctionApp()
+
+    @app.event_hub_output(arg_name="out", event_hub_name="out", connection="HUBS")
+    @app.event_hub_message_trigger(arg_name="event", event_hub_name="in", connection="HUBS")
+    def take(event: func.EventHubEvent, out: func.Out[str]) -> None: ...
+
+    (function,) = index(app).functions
+    kafka = KafkaProducers({}, "fixed")
+    await kafka.send(function, {"out": "text"})
+    await kafka.close()
+    await EventHubProducers({}).send(function, {"out": "text"})
 
 
 def test_an_app_without_event_hubs_does_not_load_the_library() -> None:

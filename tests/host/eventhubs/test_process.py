@@ -24,7 +24,7 @@ class Host:
         self._options = ("--app", str(APP), "--data", str(folder / "data"), "--port", str(free_port()), *options)
 
     async def __aenter__(self) -> Host:
-        environ = dict(os.environ) | {"SEEN": str(self.seen), "PYTHONPATH": str(Path.cwd())}
+        environ = dict(os.environ) | {"SEEN": str(self.seen)}
         self.process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "host", "start", *self._options, env=environ, stdout=asyncio.subprocess.DEVNULL
         )

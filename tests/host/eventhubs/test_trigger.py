@@ -206,6 +206,22 @@ async def test_a_broken_connection_delivers_nothing_twice(server: EventHubsServe
     assert seen.calls == [*map(str, range(20)), "last"]
 
 
+async def test_a_partition_that_another_receiver_took_is_received_again(
+    server: EventHubsServer, send: Send, seen: Seen, caplog: pytest.LogCaptureFixture
+) -> None:
+    await send("one", "a")
+    async with host(recording(seen)) as running:
+        await seen.until(1)
+        server.detach("one", b"amqp:link:stolen")
+        await send("one", "b")
+        assert await seen.until(2) == ["a", "b"]
+        said = "take: a receiver ended (ConnectionLostError, amqp:link:stolen) and is begun anew"
+        async with asyncio.timeout(30):
+            while said not in caplog.text:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        assert not running.deliveries.outages
+
+
 async def test_outputs_reach_their_hub(server: EventHubsServer, send: Send) -> None:
     app = func.FunctionApp()
 
