@@ -23,8 +23,8 @@ from host.clock import SystemClock
 from host.deliveries import Deliveries
 from host.eventhubs.binding import read_trigger
 from host.eventhubs.checkpoints import Checkpoints
-from host.eventhubs.delivery import Lane
 from host.eventhubs.event import body, several, single
+from host.eventhubs.lane import Lane
 from host.eventhubs.output import Producers as EventHubProducers
 from host.eventhubs.output import events
 from host.eventhubs.runner import EventHubsRunner
