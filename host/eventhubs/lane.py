@@ -1,6 +1,6 @@
 """One partition: what waits for the function, and how much of it makes a call.
 
-Batches are those of ``PartitionProcessor`` of the extension 6: of at least ``minEventBatchSize`` events, unless they have
+Batches are those of ``PartitionProcessor`` of the extension 6: ``minEventBatchSize`` events at least, unless they have
 waited for ``maxWaitTime``, or the partition has just been taken.
 """
 
