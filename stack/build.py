@@ -24,15 +24,19 @@ _TICK: Final = 0.5
 
 def built(name: str, title: str, module: Path) -> Path:
     """The jar of ``module``, built if need be. Raises ``StackError`` with the log's place when Maven fails."""
-    folder = CACHE / f"{name}-{content_hash(module)[:12]}"
-    jar = folder / f"{module.name}.jar"
+    jar = _jar(name, module)
     if jar.exists():
         return jar
     with _alone():
         if not jar.exists():
             _maven(name, title, module)
-            _keep(module, folder, jar)
+            _keep(module, jar.parent, jar)
     return jar
+
+
+def is_built(name: str, module: Path) -> bool:
+    """Whether ``built`` has nothing to do, and so nothing to download."""
+    return _jar(name, module).exists()
 
 
 def content_hash(module: Path) -> str:
@@ -42,6 +46,10 @@ def content_hash(module: Path) -> str:
         digest.update(str(path.relative_to(module)).encode() + b"\0")
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
+
+
+def _jar(name: str, module: Path) -> Path:
+    return CACHE / f"{name}-{content_hash(module)[:12]}" / f"{module.name}.jar"
 
 
 def _maven(name: str, title: str, module: Path) -> None:

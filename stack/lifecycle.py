@@ -73,6 +73,16 @@ class Servers:
         """Base of Camunda's REST API: what clients call ``ZEEBE_REST_ADDRESS``, without ``/v2``."""
         return self._url("camunda")
 
+    @property
+    def camunda_grpc(self) -> str:
+        """``host:port`` of Camunda's gRPC API: what clients call ``ZEEBE_ADDRESS``."""
+        return f"127.0.0.1:{self.options.camunda_grpc_port}"
+
+    @property
+    def camunda_management_url(self) -> str:
+        """Base of the engine's actuator: health, metrics, exporters, and the clock when it is controlled."""
+        return f"http://127.0.0.1:{self.options.camunda_management_port}/actuator"
+
     def states(self) -> list[State]:
         """Pids, memory and CPU seconds, now."""
         return status(self.options)

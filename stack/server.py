@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -46,12 +47,24 @@ class Server:
         """What the server says."""
         return self.data / "logs" / f"{self.name}.log"
 
+    @property
+    def scratch(self) -> Path:
+        """Its temporary files. They are forgotten at every start: who is killed leaves native libraries behind."""
+        return self.data / "tmp" / self.name
+
     def start(self) -> Running:
         """Start it. Raises ``StackError`` when it cannot be built."""
         jar = built(self.name, self.title, self.module)
         jdk = find_jdk()
         options = jvm_options(self.name, jdk, jar.with_suffix(".jsa"))
-        properties = [f"-D{each}" for each in self.arguments]
-        program = ["-cp", f"{jar}:{jar.parent / 'lib'}/*", self.main] if self.main else ["-jar", str(jar)]
-        command = [str(jdk.java), *options, *properties, *program]
+        properties = [f"-D{each}" for each in (*self.arguments, f"java.io.tmpdir={self.scratch}")]
+        shutil.rmtree(self.scratch, ignore_errors=True)
+        self.scratch.mkdir(parents=True, mode=0o700)
+        command = [str(jdk.java), *options, *properties, *self._program(jar)]
         return processes.spawn(command, self.port, self.pid_file, self.log, ENVIRONMENT)
+
+    def _program(self, jar: Path) -> list[str]:
+        if not self.main:
+            return ["-jar", str(jar)]
+        libraries = jar.parent / "lib" / "*"
+        return ["--enable-native-access=ALL-UNNAMED", "-cp", f"{jar}:{libraries}", self.main]

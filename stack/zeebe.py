@@ -44,6 +44,7 @@ def camunda(options: Options) -> Server:
 def _network(options: Options) -> Iterator[str]:
     yield "spring.profiles.active=broker"
     yield "spring.main.banner-mode=off"
+    yield "spring.main.allow-bean-definition-overriding=true"  # for OneNode
     yield f"server.address={_LOOPBACK}"
     yield f"server.port={options.camunda_port}"
     yield f"management.server.address={_LOOPBACK}"

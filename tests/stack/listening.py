@@ -11,9 +11,19 @@ _LISTEN = "0A"
 
 def addresses(pid: int) -> set[str]:
     """The addresses on which ``pid`` takes TCP connections, IPv4 in IPv6 written as IPv4."""
+    return {_address(row[1].partition(":")[0]) for row in _sockets(pid, "tcp") if row[3] == _LISTEN}
+
+
+def datagram_ports(pid: int) -> set[int]:
+    """The UDP ports of ``pid``."""
+    return {int(row[1].partition(":")[2], 16) for row in _sockets(pid, "udp")}
+
+
+def _sockets(pid: int, protocol: str) -> list[list[str]]:
     inodes = _inodes(pid)
-    rows = [line.split() for name in ("tcp", "tcp6") for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]]
-    return {_address(row[1].partition(":")[0]) for row in rows if row[3] == _LISTEN and row[9] in inodes}
+    files = [Path(f"/proc/net/{protocol}{version}") for version in ("", "6")]
+    rows = [line.split() for file in files for line in file.read_text().splitlines()[1:]]
+    return [row for row in rows if row[9] in inodes]
 
 
 def _inodes(pid: int) -> set[str]:

@@ -52,7 +52,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
 
 
 def test_it_builds_once(project: Project) -> None:
+    assert not build.is_built("server", project.module)
     jar = project.build()
+    assert build.is_built("server", project.module)
     assert jar.read_text() == "jar\n"
     assert (jar.parent / "lib" / "one.jar").exists()
     assert project.build() == jar

@@ -13,11 +13,12 @@ import pytest
 
 from stack import lifecycle, processes, readiness
 from stack.__main__ import main
-from stack.options import ALL, Options, StackError
+from stack.options import ALL, CAMUNDA, Options, StackError
 from stack.processes import Running
 from stack.server import Server
 from stack.servers import servers
 from tests.ports import free_port
+from tests.stack.camunda import free_ports
 
 READY = """
 import http.server, sys
@@ -91,6 +92,31 @@ def test_a_taken_port_is_told_with_its_setting(options: Options) -> None:
         other.listen()
         with pytest.raises(StackError, match=rf"Port {options.fhir_port} of the FHIR server is taken .* --fhir-port\."):
             lifecycle.up(options)
+
+
+def test_a_further_port_is_looked_at_too(options: Options) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        camunda = replace(free_ports(options), only=CAMUNDA, camunda_grpc_port=port)
+        with pytest.raises(StackError, match=rf"Port {port} of the Camunda engine is taken .* --camunda-grpc-port\."):
+            lifecycle.up(camunda)
+
+
+def test_camunda_is_opt_in_and_whoever_starts_it_is_told_its_licence(
+    options: Options, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = "Camunda 8.6: Camunda License 1.0, non-production use only\n"
+    assert "camunda" not in [server.name for server in servers(Options())]
+    lifecycle.up(replace(options, only=("rules",)))
+    assert line not in capsys.readouterr().err
+    camunda = free_ports(replace(options, only=("rules", *CAMUNDA)))
+    assert lifecycle.up(camunda).started == CAMUNDA
+    assert line in capsys.readouterr().err
+    lifecycle.up(camunda)
+    assert line not in capsys.readouterr().err
+    lifecycle.down(camunda)
 
 
 def test_the_same_data_is_not_served_twice(options: Options) -> None:

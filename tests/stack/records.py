@@ -1,0 +1,77 @@
+"""What the engine's Elasticsearch exporter needs to see of Elasticsearch, and the records that it sends."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+Record = dict[str, Any]
+
+
+class Records(ThreadingHTTPServer):
+    """``received`` grows while the engine runs."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.received: list[Record] = []
+        self.url = f"http://127.0.0.1:{self.server_port}"
+
+    def of(self, kind: str, intent: str, instance: int) -> list[Record]:
+        """The events of one kind and intent of one process instance."""
+        wanted = ("EVENT", kind, intent)
+        found = [r for r in self.received if (r["recordType"], r["valueType"], r["intent"]) == wanted]
+        return [record for record in found if record["value"]["processInstanceKey"] == instance]
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Records
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+    def do_POST(self) -> None:
+        lines = self._body().splitlines()
+        self.server.received += [json.loads(line) for line in lines[1::2]]
+        self._answer({"errors": False, "items": [{"index": {"status": 201}} for _ in lines[1::2]]})
+
+    def do_PUT(self) -> None:
+        """A template of an index."""
+        self._body()
+        self._answer({"acknowledged": True})
+
+    def _body(self) -> bytes:
+        if self.headers.get("Transfer-Encoding") != "chunked":
+            return self.rfile.read(int(self.headers["Content-Length"]))
+        body = b""
+        while size := int(self.rfile.readline(), 16):
+            body += self.rfile.read(size)
+            self.rfile.readline()
+        self.rfile.readline()
+        return body
+
+    def _answer(self, document: dict[str, Any]) -> None:
+        body = json.dumps(document).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("X-Elastic-Product", "Elasticsearch")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+@contextmanager
+def records() -> Iterator[Records]:
+    """Takes records on a free port of 127.0.0.1."""
+    with Records() as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
