@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
@@ -13,8 +15,13 @@ from dataclasses import replace
 import pytest
 
 import stack
+from adapters.events.kafka import KafkaLog
+from adapters.events.security import brokers
+from domain.events.catalog import Topic
+from domain.events.cloud_event import read_attributes
 from samples.client import Client
 from samples.response import told
+from settings import Settings
 from tests.faults import ledger as trails
 from tests.faults.conftest import Build
 from tests.faults.ledger import Ledger
@@ -113,6 +120,43 @@ def test_cases_wait_for_the_fhir_server(
         _wait_completed(plant, client, requests)
         assert ledger.trails(_ids(requests)) == dict.fromkeys(_ids(requests), trails.AUTOMATIC)
         _said_once(plant, "FHIR server")
+
+
+@pytest.mark.parametrize(
+    ("outage", "seconds"),
+    [pytest.param(frozen, 8.0, id="frozen-8s"), pytest.param(killed, 1.0, id="killed", marks=FULL)],
+)
+def test_decisions_do_not_wait_for_the_event_log(
+    build: Build, servers: stack.Servers, ledger: Ledger, tag: str, outage: Outage, seconds: float
+) -> None:
+    requests = [Request.of(AUTOMATIC, f"log-{tag}-{n}") for n in range(CASES)]
+    with build(**SETTINGS) as plant, Client(plant) as client:
+        _warm_up(plant, client, tag)
+        with outage(servers, "kafka"):
+            end = time.monotonic() + seconds
+            for answer in submit_all(client, requests, CASES):
+                assert answer is not None
+                assert told(answer.body)["actions"] == {"1": "A1"}
+            time.sleep(max(0.0, end - time.monotonic()))
+        _wait_completed(plant, client, requests)
+        assert ledger.trails(_ids(requests)) == dict.fromkeys(_ids(requests), trails.AUTOMATIC)
+        assert len(plant.said("The event log is unavailable")) <= 1
+    said = asyncio.run(_published(servers))
+    assert [said[case] for case in _ids(requests)] == [["received", "decided"]] * CASES
+
+
+async def _published(servers: stack.Servers) -> dict[str, list[str]]:
+    """What others were told of each case, in order; copies of an event are dropped, as readers do."""
+    log = KafkaLog(brokers(Settings(kafka_brokers=servers.kafka_brokers)), timeout=60)
+    said: dict[str, dict[str, str]] = defaultdict(dict)
+    for partition, (start, end) in (await log.bounds(Topic.EVENTS)).items():
+        while page := await log.read(Topic.EVENTS, partition, start, end):
+            for record in page:
+                event = read_attributes(record.headers)
+                said[(record.key or b"").decode()][event.id] = event.type.split(".")[1]
+            start = page[-1].at.offset + 1
+    await log.aclose()
+    return {case: list(events.values()) for case, events in said.items()}
 
 
 def test_a_case_that_waited_in_vain_is_parked_and_resumed(
