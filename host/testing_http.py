@@ -92,9 +92,9 @@ async def http_host(
             server = await serve(app, durable.hub, invoker, timers, options, deliveries=deliveries)
             if run_timers:
                 timers.start()
-            for runner in messages:
-                runner.start()
             try:
+                for runner in messages:
+                    runner.start()
                 # The jar takes cookies of a bare address too.
                 async with aiohttp.ClientSession(server.origin, cookie_jar=aiohttp.CookieJar(unsafe=True)) as client:
                     yield HttpHost(app, durable, server, timers, client, deliveries)
@@ -104,7 +104,7 @@ async def http_host(
                 for runner in messages:
                     await runner.stop()
                     await runner.close()
-            await server.close()
+                await server.close()
     finally:
         await invoker.close()
 

@@ -112,7 +112,7 @@ def _settle(report: asyncio.Future[KafkaError | None], error: KafkaError | None)
 def _record(value: str | bytes) -> dict[str, Any]:
     """Key, headers and value of an output."""
     if isinstance(value, str):
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError, KeyError, TypeError):
             document = json.loads(value)
             if isinstance(document, dict) and document.keys() >= _ENVELOPE:
                 return _of_envelope(document)
@@ -124,6 +124,6 @@ def _of_envelope(document: Mapping[str, Any]) -> dict[str, Any]:
     headers = [(str(each["Key"]), str(each["Value"]).encode()) for each in document["Headers"] or ()]
     return {
         "value": content if content is None or isinstance(content, str) else json.dumps(content),
-        "key": document.get("Key"),
+        "key": None if document.get("Key") is None else str(document["Key"]),
         "headers": headers,
     }

@@ -71,16 +71,26 @@ class KafkaRunner:
         )
 
     def start(self) -> None:
-        """Begin to consume and to send."""
+        """Begin to consume and to send.
+
+        Raises:
+            StartupError: librdkafka refuses the settings of a trigger.
+        """
         if self._producers is not None:
             self._invoker.sends.append(self._producers.send)
         if not self._triggers:
             return
+        from confluent_kafka import KafkaException
+
         from host.kafka.listener import KafkaListener
 
         section = self._app.host_json.kafka
         for trigger in self._triggers:
-            listener = KafkaListener(trigger, section, self._compat, self._invoker, self._clock, self._deliveries)
+            try:
+                listener = KafkaListener(trigger, section, self._compat, self._invoker, self._clock, self._deliveries)
+            except KafkaException as error:
+                name = trigger.function.name
+                raise StartupError(f"The Kafka trigger of {name} cannot be served: {error.args[0].str()}.") from error
             self._listeners.append(listener)
             listener.start()
 

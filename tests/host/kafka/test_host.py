@@ -17,6 +17,7 @@ from host.clock import SystemClock
 from host.isolation import IsolatedInvoker
 from host.kafka.record import Held, several
 from host.options import Compat
+from host.settings import StartupError
 from host.testing_http import HttpHost, http_host
 from tests.host.kafka.conftest import Broker
 from tests.host.kafka.inline import SAFE, index, record, until
@@ -114,6 +115,20 @@ async def test_topic_that_comes_later(broker: Broker, topic: str, caplog: pytest
         await until(lambda: not host.deliveries.outages)
     lines = [each.getMessage() for each in caplog.records if each.name == "host.kafka"]
     assert lines == ["one receives nothing: the topic does not exist; the host keeps trying", "one receives again"]
+
+
+async def test_settings_that_the_library_refuses_stop_the_start() -> None:
+    app = func.FunctionApp()
+
+    @app.kafka_trigger(
+        arg_name="event", topic="t", broker_list="b:1", protocol="Ssl", ssl_certificate_pem="canary-value"
+    )
+    def one(event: str) -> None: ...
+
+    with pytest.raises(StartupError, match=r"of one cannot be served: .*ssl\.certificate\.pem") as refused:
+        async with http_host(index(app, SAFE), run_kafka=True):
+            pass
+    assert "canary-value" not in str(refused.value)
 
 
 async def test_broker_away(caplog: pytest.LogCaptureFixture) -> None:
