@@ -29,7 +29,7 @@ IDLE_BACKOFF = 0.05
 RELEASE = 5.0
 """Seconds that running functions get to end when their partitions are taken away."""
 PLACES_EVERY = 1.0
-_UNKNOWN = -1001
+_UNKNOWN = (-1, -1)
 
 
 class Listener(Protocol):
@@ -65,6 +65,7 @@ class Subscriber(threading.Thread):
         self._done: deque[tuple[Held, int, int]] = deque()
         self._held: dict[int, Held] = {}
         self._placed = 0.0
+        self._from_first = settings.get("auto.offset.reset") == "earliest"
         self._consumer = Consumer({**settings, "error_cb": self._on_error}, logger=library_log("debug" in settings))
 
     def done(self, held: Held, position: int, count: int) -> None:
@@ -179,22 +180,39 @@ class Subscriber(threading.Thread):
         if self._outage.lasts or self._outage.suspected:
             self._outage.look(self._consumer, self._topic)
         elif self._held:
-            self.listener.places([(held, self._end(held)) for held in self._held.values()])
+            self.listener.places(self._ends())
 
-    def _end(self, held: Held) -> int | None:
-        """The end of a partition; on the way, its position where none is known yet."""
-        place = TopicPartition(held.topic, held.partition)
+    def _ends(self) -> list[tuple[Held, int | None]]:
+        """The end of each partition; on the way, positions where none is known yet."""
+        marks = {held: self._marks(held) for held in self._held.values()}
+        new = [held for held, (_, high) in marks.items() if high >= 0 and held.position is None and not held.asked]
+        if new:
+            self._ask_positions({held: marks[held] for held in new})
+        return [(held, high if high >= 0 else None) for held, (_, high) in marks.items()]
+
+    def _marks(self, held: Held) -> tuple[int, int]:
+        """First and next offset of a partition, as the library last heard; negative: not yet."""
         try:
-            low, high = self._consumer.get_watermark_offsets(place, cached=True) or (_UNKNOWN, _UNKNOWN)
-            if high < 0:
-                return None
-            if held.position is None and not held.asked:
-                held.asked = True
-                committed = self._consumer.committed([place], timeout=1.0)[0].offset
-                held.position = committed if committed >= 0 else low if low == high else None
+            place = TopicPartition(held.topic, held.partition)
+            return self._consumer.get_watermark_offsets(place, cached=True) or _UNKNOWN
         except KafkaException:
-            return None
-        return int(high)
+            return _UNKNOWN
+
+    def _ask_positions(self, marks: Mapping[Held, tuple[int, int]]) -> None:
+        """Where the group left off; without an offset of its own it begins with the first or the next record."""
+        for held in marks:
+            held.asked = True
+        places = [TopicPartition(held.topic, held.partition) for held in marks]
+        try:
+            answers = {each.partition: each.offset for each in self._consumer.committed(places, timeout=1.0)}
+        except KafkaException:
+            return
+        for held, (low, high) in marks.items():
+            committed = answers[held.partition]
+            if committed >= 0:
+                held.position = committed
+            elif low == high or (self._from_first and low >= 0):
+                held.position = low
 
     def _on_error(self, error: KafkaError) -> None:
         self._outage.report(error)
