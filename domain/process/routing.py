@@ -1,0 +1,73 @@
+"""Routing variables: the codes by which the gateways of the models decide, made of what a step took and gave.
+
+The Camunda mirror sets them when it completes the step's job; the token game uses the same ones. Codes and flags only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from domain.envelope import Envelope
+from domain.facts import DeterminationOutcome, Tolling
+from domain.process.conditions import Value
+
+AUTOMATIC: Final = frozenset({DeterminationOutcome.APPROVE, DeterminationOutcome.NOT_REQUIRED})
+INITIAL: Final[dict[str, Value]] = {
+    "closed": False,
+    "informed": False,
+    "meanwhile": False,
+    "eligibility": "",
+    "outcome": "",
+    "superseded": False,
+    "taken": "",
+    "stopped": False,
+    "withdrawn": False,
+    "notice": "",
+}
+"""Every routing variable as it is when the process starts: in FEEL a comparison with an absent one is an incident.
+
+``closed``: the record was finished before. ``informed``: a question was asked and is over. ``meanwhile``: the step ran
+while a person was awaited. ``eligibility``: an ``EligibilityOutcome``. ``outcome``: ``automatic``, ``information`` or
+``review``. ``superseded``: an appeal has taken the case over. ``taken``: ``decision`` or ``question``. ``stopped``: the
+clock stands still. ``withdrawn``: the open task was. ``notice``: the event of the last notice.
+"""
+
+
+def routing(envelope: Envelope, answer: Mapping[str, Any], at: datetime) -> dict[str, Value]:
+    """The variables that a step sets. ``answer``: the ``data`` of its Answer; ``at``: when it was completed (UTC)."""
+    match envelope.step.id:
+        case "open-case":
+            return {"closed": bool(answer["closed"])}
+        case "check-eligibility":
+            return {"eligibility": str(answer["eligibility"]["outcome"]), "meanwhile": envelope.task is not None}
+        case "determine":
+            return {"outcome": _outcome(answer)}
+        case "open-review" | "record-decision":
+            return {"superseded": bool(answer.get("superseded"))}
+        case "request-information":
+            return {"superseded": bool(answer.get("superseded")), "stopped": _stopped(envelope, at)}
+        case "close-information":
+            return {"informed": True}
+        case "take-decision":
+            return {"taken": "question" if answer["kind"] == "request-information" else "decision"}
+        case "withdraw-task":
+            return {"withdrawn": bool(answer["withdrawn"])}
+        case "notify-provider":
+            return {"notice": str(envelope.data["event"])}
+        case _:
+            return {}
+
+
+def _outcome(answer: Mapping[str, Any]) -> str:
+    outcomes = {item["determination"]["outcome"] for item in answer["items"]}
+    if outcomes <= AUTOMATIC:
+        return "automatic"
+    asks = DeterminationOutcome.REQUEST_INFORMATION in outcomes and DeterminationOutcome.PEND not in outcomes
+    return "information" if asks else "review"
+
+
+def _stopped(envelope: Envelope, at: datetime) -> bool:
+    """Whether the clock stands still while the question is open: where the policy says so, before the deadline."""
+    return envelope.data["policy"]["tolling"] == Tolling.PAUSES and envelope.due is not None and at < envelope.due

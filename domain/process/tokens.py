@@ -1,0 +1,164 @@
+"""The token game: where the tokens of a process stand, and how they move (BPMN 2.0.2, chapter 13).
+
+Only what the models use. Gateways, start and end events move on at once, as in Zeebe; a job, a wait or an event moves
+when it is told to. Loops need no bound: each passes through a job.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from domain.process.conditions import Value
+from domain.process.model import WAITS, Element, Model
+
+
+class Stands(StrEnum):
+    """How a token stands at its element."""
+
+    READY = "ready"
+    RUNNING = "running"
+    FAILED = "failed"
+    """Its last try was in vain: an incident in Camunda."""
+
+
+class Deviation(Exception):
+    """The case went where the model has no way. The text names elements, never values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One token."""
+
+    element: str
+    stands: Stands = Stands.READY
+
+
+@dataclass
+class Game:
+    """One instance of a model."""
+
+    model: Model
+    variables: dict[str, Value]
+    tokens: list[Token] = field(default_factory=list)
+    open: list[str] = field(default_factory=list)
+    """Sub-processes that were entered and not left."""
+    path: list[str] = field(default_factory=list)
+    """Elements and flows that were passed, in order; an element when it is reached."""
+    ended: bool = False
+
+    @classmethod
+    def begin(cls, model: Model, variables: Mapping[str, Value]) -> Game:
+        """A new instance: the token stands before the first step."""
+        game = cls(model, dict(variables))
+        game._settle([model.start.id])
+        return game
+
+    def copy(self) -> Game:
+        """An instance to try something with."""
+        return replace(
+            self,
+            variables=dict(self.variables),
+            tokens=list(self.tokens),
+            open=list(self.open),
+            path=list(self.path),
+        )
+
+    def has(self, element: str, stands: Stands) -> bool:
+        """Whether a token stands so at ``element``."""
+        return Token(element, stands) in self.tokens
+
+    def turn(self, element: str, was: Stands, now: Stands) -> None:
+        """Let the token at ``element`` stand otherwise."""
+        self.tokens[self.tokens.index(Token(element, was))] = Token(element, now)
+
+    def leave(self, token: Token) -> None:
+        """``token`` is done with its element and goes on."""
+        self.tokens.remove(token)
+        self._settle(self._out(token.element))
+
+    def fire(self, boundary: Element, token: Token) -> None:
+        """The boundary event of the element of ``token`` occurs."""
+        if boundary.interrupting:
+            self.tokens.remove(token)
+        self.path.append(boundary.id)
+        self._settle(self._out(boundary.id))
+
+    # -- moves that nobody sees -------------------------------------------------------------------------------------
+
+    def _settle(self, arrivals: list[str]) -> None:
+        queue = deque(arrivals)
+        while queue or (over := self._over()) is not None:
+            if queue:
+                queue.extend(self._arrive(self.model.elements[queue.popleft()]))
+            else:
+                self.open.remove(str(over))
+                queue.extend(self._out(str(over)))
+        if not self.tokens:
+            self.ended = True
+
+    def _over(self) -> str | None:
+        """A sub-process that is open and has no token any more."""
+        return next((each for each in reversed(self.open) if not any(self._tokens(each))), None)
+
+    def _tokens(self, scope: str | None) -> Iterator[Token]:
+        return (t for t in self.tokens if scope is None or self.model.within(t.element, scope))
+
+    def _arrive(self, element: Element) -> list[str]:
+        """The elements that are reached next."""
+        self.path.append(element.id)
+        match element.kind:
+            case "exclusiveGateway":
+                return self._pass(self._choice(element))
+            case "subProcess":
+                self.open.append(element.id)
+                return [self.model.start_of(element.id).id]
+            case "endEvent":
+                return self._end(element)
+            case "startEvent" | "parallelGateway" | "boundaryEvent":
+                return self._out(element.id)
+            case _:
+                self.tokens.append(Token(element.id))
+                return []
+
+    def _out(self, element: str) -> list[str]:
+        return [target for flow in self.model.leaving(element) for target in self._pass(flow.id)]
+
+    def _pass(self, flow: str) -> list[str]:
+        self.path.append(flow)
+        return [self.model.flows[flow].target]
+
+    def _choice(self, gateway: Element) -> str:
+        for flow in self.model.leaving(gateway.id):
+            if flow.condition is not None and flow.condition.holds(self.variables):
+                return flow.id
+            if flow.condition is None and flow.id != gateway.default:
+                return flow.id
+        if gateway.default is None:
+            raise Deviation(f"no condition of {gateway.id} holds")
+        return gateway.default
+
+    def _end(self, element: Element) -> list[str]:
+        if element.event == "terminate":
+            self._clear(element.scope, element.id)
+        if element.event == "error":
+            scope = element.scope
+            catcher = next((e for e in self._catchers(scope) if e.code == element.code), None)
+            if scope is None or catcher is None:
+                raise Deviation(f"nothing catches the error of {element.id}")
+            self._clear(scope, element.id)
+            self.open.remove(scope)
+            return [catcher.id]
+        return []
+
+    def _catchers(self, scope: str | None) -> tuple[Element, ...]:
+        return tuple(e for e in self.model.attached(scope or "") if e.event == "error") if scope else ()
+
+    def _clear(self, scope: str | None, by: str) -> None:
+        """Remove what is left in a scope: waits, and tries in vain. A step that is to come may not be lost."""
+        for token in list(self._tokens(scope)):
+            if token.stands is not Stands.FAILED and self.model.elements[token.element].kind not in WAITS:
+                raise Deviation(f"{by} is reached while {token.element} is {token.stands}")
+            self.tokens.remove(token)
