@@ -45,7 +45,7 @@ bench: .venv/.ready  ## measure, and write docs/benchmarks
 parked: .venv/.ready  ## list the cases of the running engine that wait for an operator
 	@$(BIN)/python -m samples parked
 
-resume: .venv/.ready  ## let a parked case go on (CASE=its id)
+resume: .venv/.ready  ## let a parked case go on (CASE=its id, or all)
 	@$(BIN)/python -m samples resume $(CASE)
 
 topics: .venv/.ready  ## bring topics and schemas to what events/ says; starts broker and registry (DRY=1: show only; FORCE=1: delete too)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Final, Literal
+from typing import Final, Literal, Self
 from zoneinfo import available_timezones
 
-from pydantic import AnyHttpUrl, Field, SecretStr, ValidationError, field_validator
+from pydantic import AnyHttpUrl, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from domain.events.source import Source
@@ -84,6 +84,12 @@ class Settings(BaseSettings):
             raise ValueError("is no IANA time zone, for example America/New_York")
         return zone
 
+    @model_validator(mode="after")
+    def _event_hubs_named(self) -> Self:
+        if self.event_transport == "event-hubs" and self.event_hubs_connection is None:
+            raise ValueError(f"{PREFIX}EVENT_HUBS_CONNECTION is needed when {PREFIX}EVENT_TRANSPORT is event-hubs")
+        return self
+
     @property
     def fhir_base(self) -> str:
         """Our own FHIR doors, without a slash at the end."""
@@ -101,5 +107,9 @@ def settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        lines = [f"  {PREFIX}{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]
+        lines = [f"  {_name(e['loc'])}{e['msg']}" for e in error.errors()]
         raise SettingsError("These settings are wrong; correct them and start again:\n" + "\n".join(lines)) from None
+
+
+def _name(place: tuple[int | str, ...]) -> str:
+    return f"{PREFIX}{'.'.join(map(str, place)).upper()}: " if place else ""

@@ -11,7 +11,7 @@ from adapters.events.base import Log, Publisher
 from adapters.fhir.base import Fhir
 from adapters.notifications.base import Notifier
 from adapters.rules.base import Rules
-from settings import PREFIX, Settings, SettingsError, settings
+from settings import Settings, settings
 
 
 def utc_now() -> datetime:
@@ -64,11 +64,9 @@ def connect(values: Settings) -> Connections:
 
 
 def _publisher(values: Settings) -> Publisher:
-    if values.event_transport == "event-hubs":
+    if values.event_transport == "event-hubs" and values.event_hubs_connection:
         from adapters.events.event_hubs import EventHubsPublisher
 
-        if values.event_hubs_connection is None:
-            raise SettingsError(f"{PREFIX}EVENT_HUBS_CONNECTION is missing: event-hubs needs the connection string")
         return EventHubsPublisher(values.event_hubs_connection.get_secret_value(), timeout=values.timeout_seconds)
     from adapters.events.kafka import KafkaPublisher
     from adapters.events.security import brokers

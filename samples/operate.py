@@ -35,7 +35,9 @@ def _parked(client: Client, _: str) -> int:
 
 
 def _resume(client: Client, case: str) -> int:
-    print(f"{case} goes on at {client.resume(case)['resumed']}")
+    """One case, or ``all`` that are parked: after an outage there are many."""
+    for each in [found["id"] for found in client.parked()] if case == "all" else [case]:
+        print(f"{each} goes on at {client.resume(each)['resumed']}")
     return 0
 
 

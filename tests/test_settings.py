@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from settings import Settings
+from settings import Settings, SettingsError, settings
 
 ROOT = Path(__file__).parents[1]
 
@@ -19,3 +19,13 @@ def test_notifications_go_nowhere_until_a_host_is_named(monkeypatch: pytest.Monk
     assert Settings().allowed_hosts == {"hooks.example.org:8443", "127.0.0.1"}
     example = json.loads((ROOT / "local.settings.json.example").read_text())
     assert example["Values"]["WORKFLOW_HOOK_HOSTS"] == "127.0.0.1"
+
+
+def test_wrong_settings_are_all_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORKFLOW_EVENT_TRANSPORT", "event-hubs")
+    with pytest.raises(SettingsError, match=r"\n  Value error, WORKFLOW_EVENT_HUBS_CONNECTION is needed"):
+        settings.__wrapped__()
+    monkeypatch.setenv("WORKFLOW_PLAN_ZONE", "nowhere")
+    monkeypatch.setenv("WORKFLOW_TIMEOUT_SECONDS", "0")
+    with pytest.raises(SettingsError, match=r"(?s)WORKFLOW_TIMEOUT_SECONDS: .*WORKFLOW_PLAN_ZONE: "):
+        settings.__wrapped__()

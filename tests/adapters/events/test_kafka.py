@@ -19,7 +19,7 @@ from adapters.events import kafka
 from adapters.events.kafka import KafkaLog, KafkaPublisher
 from adapters.events.security import brokers
 from domain.errors import Unavailable
-from settings import Settings, SettingsError
+from settings import Settings
 from tests.adapters.events.broker import Broker
 from tests.adapters.events.test_contract import event
 from tests.ports import free_port
@@ -167,7 +167,7 @@ async def test_brokers_that_are_away_are_told_once(nowhere: dict[str, Any], capl
 
 async def test_hints_are_dropped_and_counted(nowhere: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kafka, "MOST_HINTS", 3)
-    publisher = KafkaPublisher(nowhere, timeout=0.1)
+    publisher = KafkaPublisher(nowhere, timeout=2.0)
     for _ in range(5):
         publisher.hint("topic", "key", event())
     assert publisher.lost == 2
@@ -206,11 +206,6 @@ def test_connecting_calls_nobody() -> None:
         connect(Settings(kafka_brokers=f"127.0.0.1:{listener.getsockname()[1]}"))
         with pytest.raises(TimeoutError):
             listener.accept()
-
-
-def test_event_hubs_needs_its_connection_string() -> None:
-    with pytest.raises(SettingsError, match="WORKFLOW_EVENT_HUBS_CONNECTION"):
-        connect(Settings(event_transport="event-hubs"))
 
 
 def test_settings_are_spelled_for_the_library() -> None:
