@@ -29,6 +29,7 @@ class Records(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # a head and a body sent apart would wait 40 ms for each other
     server: Records
 
     def log_message(self, *_: object) -> None:
