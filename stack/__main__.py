@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Final
 
 from stack import lifecycle
-from stack.build import built
 from stack.options import ALL, DATA, NAMES, Options, StackError
 from stack.seed import seed
 from stack.servers import servers
@@ -60,7 +59,7 @@ def load(options: Options, arguments: argparse.Namespace) -> None:
 def build(options: Options, _: argparse.Namespace) -> None:
     """build the servers whose sources changed"""
     for server in servers(options):
-        print(f"{server.title}: {built(server.name, server.title, server.module)}")
+        print(f"{server.title}: {server.build()}")
 
 
 _VERBS: Final[dict[str, Callable[[Options, argparse.Namespace], None]]] = {

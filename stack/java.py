@@ -32,6 +32,8 @@ _MEMORY: Final = {
     "kafka": "-Xmx192m",
     "registry": "-Xmx192m",
     "camunda": "-Xmx512m",
+    "webapps": "-Xmx512m",
+    "opensearch": "-Xmx512m",
 }
 ENVIRONMENT: Final = {"MALLOC_ARENA_MAX": "2"}
 """glibc keeps an arena a thread otherwise: 60 MB more of nothing."""

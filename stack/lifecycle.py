@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from stack import processes
-from stack.build import built
 from stack.options import Options, StackError
 from stack.processes import Running
 from stack.progress import Progress
@@ -79,6 +78,11 @@ class Servers:
         return f"127.0.0.1:{self.options.camunda_grpc_port}"
 
     @property
+    def operate_url(self) -> str:
+        """Where a browser finds Operate; Tasklist is beside it at ``/tasklist``."""
+        return f"{self._url('webapps')}/operate"
+
+    @property
     def camunda_management_url(self) -> str:
         """Base of the engine's actuator: health, metrics, exporters, and the clock when it is controlled."""
         return f"http://127.0.0.1:{self.options.camunda_management_port}/actuator"
@@ -103,7 +107,7 @@ def up(options: Options | None = None) -> Servers:
     for server in absent:
         _check_ports(server)
         _tell(server)
-        built(server.name, server.title, server.module)
+        server.build()
     started = [(server, server.start()) for server in absent]
     try:
         _await_ready(started, present, options.ready_seconds)

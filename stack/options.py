@@ -19,7 +19,9 @@ NAMES: Final = ("rules", "fhir", "kafka", "registry")
 """The servers that start unless told otherwise."""
 CAMUNDA: Final = ("camunda",)
 """Camunda 8: the engine alone. Opt-in, because of its size and its licence."""
-ALL: Final = NAMES + CAMUNDA
+CAMUNDA_FULL: Final = ("opensearch", "camunda", "webapps")
+"""Camunda 8 with Operate and Tasklist, which read OpenSearch."""
+ALL: Final = NAMES + CAMUNDA_FULL
 
 
 class StackError(Exception):
@@ -37,7 +39,7 @@ class Options:
     data: Path = DATA
     """Databases, topics, process ids and logs."""
     only: tuple[str, ...] = NAMES
-    """Which servers: ``rules``, ``fhir``, ``kafka``, ``registry``; with Camunda ``NAMES + CAMUNDA``."""
+    """Which servers: ``NAMES``, with Camunda ``NAMES + CAMUNDA`` or ``NAMES + CAMUNDA_FULL``, or some of them."""
     fhir_port: int = FHIR_PORT
     rules_port: int = RULES_PORT
     kafka_port: int = KAFKA_PORT
@@ -49,6 +51,11 @@ class Options:
     camunda_internal_port: int = 26502
     camunda_management_port: int = 19600
     """Health, metrics, and the clock when it is controlled."""
+    webapps_port: int = 18089
+    """Operate and Tasklist, for browsers."""
+    webapps_management_port: int = 19601
+    opensearch_port: int = 19200
+    opensearch_transport_port: int = 19300
     camunda_exporter_url: str | None = None
     """Where the engine sends its records, in Elasticsearch's bulk format."""
     camunda_clock_controlled: bool = False

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stack import processes
-from stack.build import built
+from stack.build import built, is_built
 from stack.java import ENVIRONMENT, find_jdk, jvm_options
 from stack.processes import Running
 from stack.readiness import Ready
@@ -32,6 +32,8 @@ class Server:
     """The folder that all servers share."""
     more_ports: tuple[tuple[int, str], ...] = ()
     """Further ports that it takes, each with its setting."""
+    package: str = ""
+    """The server whose build it shares; empty: it has its own."""
     main: str = ""
     """The class to run with all libraries on the class path; empty: the jar names it."""
     notice: str = ""
@@ -52,11 +54,20 @@ class Server:
         """Its temporary files. They are forgotten at every start: who is killed leaves native libraries behind."""
         return self.data / "tmp" / self.name
 
+    @property
+    def is_built(self) -> bool:
+        """Whether ``build`` has nothing to do, and so nothing to download."""
+        return is_built(self.package or self.name, self.module)
+
+    def build(self) -> Path:
+        """Its jar, built if need be. Raises ``StackError``."""
+        return built(self.package or self.name, self.title, self.module)
+
     def start(self) -> Running:
         """Start it. Raises ``StackError`` when it cannot be built."""
-        jar = built(self.name, self.title, self.module)
+        jar = self.build()
         jdk = find_jdk()
-        options = jvm_options(self.name, jdk, jar.with_suffix(".jsa"))
+        options = jvm_options(self.name, jdk, jar.with_name(f"{self.name}.jsa"))
         properties = [f"-D{each}" for each in (*self.arguments, f"java.io.tmpdir={self.scratch}")]
         shutil.rmtree(self.scratch, ignore_errors=True)
         self.scratch.mkdir(parents=True, mode=0o700)

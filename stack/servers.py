@@ -5,7 +5,7 @@ from __future__ import annotations
 from stack import readiness
 from stack.options import ALL, ROOT, Options, StackError
 from stack.server import Server
-from stack.zeebe import camunda
+from stack.zeebe import camunda, opensearch, webapps
 
 
 def servers(options: Options) -> list[Server]:
@@ -13,7 +13,8 @@ def servers(options: Options) -> list[Server]:
     unknown = sorted(set(options.only) - set(ALL))
     if unknown:
         raise StackError(f"There is no server {', '.join(unknown)}: the servers are {', '.join(ALL)}.")
-    made = (_rules(options), _fhir(options), _kafka(options), _registry(options), camunda(options))
+    usual = (_rules(options), _fhir(options), _kafka(options), _registry(options))
+    made = (*usual, opensearch(options), camunda(options), webapps(options))
     return [server for server in made if server.name in options.only]
 
 

@@ -1,4 +1,4 @@
-"""Camunda 8's engine, as the stack runs it: one broker with its gateway, one partition, no storage beside it.
+"""Camunda 8 as the stack runs it: one broker with its gateway, and, if asked, Operate and Tasklist on OpenSearch.
 
 Settings are the makers' own names:
 https://docs.camunda.io/docs/8.6/self-managed/zeebe-deployment/configuration/broker-config/
@@ -34,21 +34,56 @@ def camunda(options: Options) -> Server:
         ),
         url=url,
         ready=readiness.camunda(url),
-        arguments=(*_network(options), *_storage(options), *_exporter(options)),
+        arguments=(*_network(options), *_storage(options), *_records(options), *_search(options)),
         data=options.data.resolve(),
         main="io.camunda.application.StandaloneBroker",
         notice=LICENCE,
     )
 
 
+def opensearch(options: Options) -> Server:
+    """What Operate and Tasklist read."""
+    url = f"http://{_LOOPBACK}:{options.opensearch_port}"
+    data = options.data.resolve()
+    return Server(
+        name="opensearch",
+        title="OpenSearch",
+        module=ROOT / "stack" / "opensearch",
+        port=options.opensearch_port,
+        port_setting="--opensearch-port",
+        more_ports=((options.opensearch_transport_port, "--opensearch-transport-port"),),
+        url=url,
+        ready=readiness.http(f"{url}/_cluster/health"),
+        arguments=(
+            f"port={options.opensearch_port}",
+            f"transport={options.opensearch_transport_port}",
+            f"data={data / 'opensearch'}",
+        ),
+        data=data,
+    )
+
+
+def webapps(options: Options) -> Server:
+    """Operate and Tasklist in a process of their own: in the engine's, Tasklist 8.6.0 cannot complete a task."""
+    url = f"http://{_LOOPBACK}:{options.webapps_port}"
+    return Server(
+        name="webapps",
+        title="Operate and Tasklist",
+        module=ROOT / "stack" / "camunda",
+        port=options.webapps_port,
+        port_setting="--webapps-port",
+        more_ports=((options.webapps_management_port, "--webapps-management-port"),),
+        url=url,
+        ready=readiness.http(f"http://{_LOOPBACK}:{options.webapps_management_port}/actuator/health/readiness"),
+        arguments=(*_web(options), *_reading(options, "operate"), *_reading(options, "tasklist")),
+        data=options.data.resolve(),
+        package="camunda",
+        main="io.camunda.application.StandaloneCamunda",
+    )
+
+
 def _network(options: Options) -> Iterator[str]:
-    yield "spring.profiles.active=broker"
-    yield "spring.main.banner-mode=off"
-    yield "spring.main.allow-bean-definition-overriding=true"  # for OneNode
-    yield f"server.address={_LOOPBACK}"
-    yield f"server.port={options.camunda_port}"
-    yield f"management.server.address={_LOOPBACK}"
-    yield f"management.server.port={options.camunda_management_port}"
+    yield from _spring("broker", options.camunda_port, options.camunda_management_port)
     yield f"zeebe.broker.network.host={_LOOPBACK}"
     yield f"zeebe.broker.network.advertisedHost={_LOOPBACK}"
     yield f"zeebe.broker.network.commandApi.port={options.camunda_command_port}"
@@ -56,6 +91,17 @@ def _network(options: Options) -> Iterator[str]:
     yield f"zeebe.broker.gateway.network.host={_LOOPBACK}"
     yield f"zeebe.broker.gateway.network.port={options.camunda_grpc_port}"
     yield f"zeebe.clock.controlled={str(options.camunda_clock_controlled).lower()}"
+
+
+def _spring(profiles: str, port: int, management_port: int) -> Iterator[str]:
+    yield f"spring.profiles.active={profiles}"
+    yield "spring.main.banner-mode=off"
+    yield "spring.main.allow-bean-definition-overriding=true"  # for OneNode
+    yield f"server.address={_LOOPBACK}"
+    yield f"server.port={port}"
+    yield f"management.server.address={_LOOPBACK}"
+    yield f"management.server.port={management_port}"
+    yield "aws.disableEc2Metadata=true"  # it asks for credentials of a cloud that it is not in
 
 
 def _storage(options: Options) -> Iterator[str]:
@@ -68,7 +114,7 @@ def _storage(options: Options) -> Iterator[str]:
     yield "zeebe.broker.data.disk.freeSpace.replication=1GB"
 
 
-def _exporter(options: Options) -> Iterator[str]:
+def _records(options: Options) -> Iterator[str]:
     """Records leave within a tenth of a second, or as soon as there are twenty: seconds are the delay's unit."""
     if options.camunda_exporter_url is None:
         return
@@ -76,3 +122,34 @@ def _exporter(options: Options) -> Iterator[str]:
     yield f"zeebe.broker.exporters.records.args.url={options.camunda_exporter_url}"
     yield "zeebe.broker.exporters.records.args.bulk.delay=0"
     yield "zeebe.broker.exporters.records.args.bulk.size=20"
+
+
+def _search(options: Options) -> Iterator[str]:
+    """Records for Operate and Tasklist, and the engine's own search API (``/v2/.../search``)."""
+    if "opensearch" not in options.only:
+        return
+    url = f"http://{_LOOPBACK}:{options.opensearch_port}"
+    yield "zeebe.broker.exporters.opensearch.className=io.camunda.zeebe.exporter.opensearch.OpensearchExporter"
+    yield f"zeebe.broker.exporters.opensearch.args.url={url}"
+    yield "zeebe.broker.exporters.opensearch.args.bulk.delay=1"
+    yield "camunda.database.type=opensearch"
+    yield f"camunda.database.url={url}"
+    yield "camunda.database.clusterName=opensearch"
+    yield "camunda.rest.query.enabled=true"
+
+
+def _web(options: Options) -> Iterator[str]:
+    yield from _spring("operate,tasklist,auth", options.webapps_port, options.webapps_management_port)
+    yield f"camunda.tasklist.zeebe.restAddress=http://{_LOOPBACK}:{options.camunda_port}"
+
+
+def _reading(options: Options, app: str) -> Iterator[str]:
+    """Where one of the two finds its own indices, the engine's records and the engine."""
+    url = f"http://{_LOOPBACK}:{options.opensearch_port}"
+    yield f"camunda.{app}.database=opensearch"
+    for store in ("opensearch", "zeebeOpensearch"):
+        yield f"camunda.{app}.{store}.url={url}"
+        yield f"camunda.{app}.{store}.clusterName=opensearch"
+    yield f"camunda.{app}.zeebeOpensearch.prefix=zeebe-record"
+    yield f"camunda.{app}.zeebe.gatewayAddress={_LOOPBACK}:{options.camunda_grpc_port}"
+    yield f"camunda.{app}.importer.readerBackoff=500"  # milliseconds

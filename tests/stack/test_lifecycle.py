@@ -34,6 +34,9 @@ http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
 class Small(Server):
     """A server of twenty lines; ``arguments`` hold its program."""
 
+    def build(self) -> Path:
+        return Path("unused.jar")
+
     def start(self) -> Running:
         command = [sys.executable, "-c", self.arguments[0], str(self.port)]
         return processes.spawn(command, self.port, self.pid_file, self.log)
@@ -66,7 +69,6 @@ def use(monkeypatch: pytest.MonkeyPatch, program: str) -> None:
         return [small_server(server, program) for server in servers(options)]
 
     monkeypatch.setattr(lifecycle, "servers", small)
-    monkeypatch.setattr(lifecycle, "built", lambda *_: Path("unused.jar"))
 
 
 def test_up_is_idempotent_and_down_too(options: Options) -> None:

@@ -7,21 +7,26 @@ import io.camunda.zeebe.util.VersionUtil;
 import org.springframework.boot.autoconfigure.AutoConfiguration;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnBean;
 import org.springframework.context.annotation.Bean;
+import org.springframework.core.env.Environment;
+import org.springframework.core.env.Profiles;
 
 /**
  * A cluster of one node, in place of the engine's own.
  *
  * <p>The engine gossips over UDP and binds that port to every address, whatever {@code zeebe.broker.network.host} says.
- * A single node has nobody to gossip with. It needs {@code spring.main.allow-bean-definition-overriding}.
+ * A single node has nobody to gossip with, and Operate and Tasklist, which would bind TCP to every address too, are no
+ * part of the cluster at all. It needs {@code spring.main.allow-bean-definition-overriding}.
  */
 @AutoConfiguration
 @ConditionalOnBean(ClusterConfig.class)
 public class OneNode {
 
     @Bean(destroyMethod = "stop")
-    AtomixCluster atomixCluster(ClusterConfig config) {
+    AtomixCluster atomixCluster(ClusterConfig config, Environment environment) {
         var cluster = new Cluster(config, Version.from(VersionUtil.getVersion()));
-        cluster.start();
+        if (environment.acceptsProfiles(Profiles.of("broker"))) {
+            cluster.start();
+        }
         return cluster;
     }
 
