@@ -43,10 +43,10 @@ bench: .venv/.ready  ## measure, and write docs/benchmarks
 	$(BIN)/python -m tests.benchmarks $(if $(COLD),--cold)
 
 parked: .venv/.ready  ## list the cases of the running engine that wait for an operator
-	@$(BIN)/python -m samples parked
+	@$(BIN)/python -m samples parked $(ARGS)
 
 resume: .venv/.ready  ## let a parked case go on (CASE=its id, or all)
-	@$(BIN)/python -m samples resume $(CASE)
+	@$(BIN)/python -m samples resume $(CASE) $(ARGS)
 
 topics: .venv/.ready  ## bring topics and schemas to what events/ says; starts broker and registry (DRY=1: show only; FORCE=1: delete too)
 	@$(BIN)/python -m events topics $(if $(DRY),--dry-run) $(if $(FORCE),--force) $(ARGS)
@@ -60,10 +60,10 @@ board: .venv/.ready  ## where every case stands and how long decisions took, fro
 	@$(BIN)/python -m events board $(if $(REBUILD),--rebuild) $(if $(FOLLOW),--follow) $(ARGS)
 
 letters: .venv/.ready  ## list the dead letters of the running engine
-	@$(BIN)/python -m samples letters
+	@$(BIN)/python -m samples letters $(ARGS)
 
 redrive: .venv/.ready  ## consume the record of a dead letter again (LETTER=its id; DISCARD=1: give it up)
-	@$(BIN)/python -m samples $(if $(DISCARD),discard,redrive) $(LETTER)
+	@$(BIN)/python -m samples $(if $(DISCARD),discard,redrive) $(LETTER) $(ARGS)
 
 clean:  ## stop the local servers and forget their data
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m stack stop; fi

@@ -52,11 +52,9 @@ def read_time(text: str, now: datetime) -> datetime:
     """An ISO 8601 instant with its zone, or how long ago: ``-90s``, ``-30m``, ``-2h``, ``-7d``. Raises
     ``EventsError``."""
     ago = re.fullmatch(r"-(\d{1,6})([smhd])", text)
-    if ago:
-        return now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
     try:
-        when = datetime.fromisoformat(text)
-    except ValueError:
+        when = now - timedelta(**{_UNITS[ago[2]]: int(ago[1])}) if ago else datetime.fromisoformat(text)
+    except (ValueError, OverflowError):
         when = None
     if when is None or when.tzinfo is None:
         raise EventsError("Give a time with its zone, such as 2026-11-23T14:00:00Z, or how long ago, such as -2h.")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
 import signal
 import sys
 import threading
@@ -31,6 +32,30 @@ OPEN = "pended-then-approved"
 
 def main() -> int:
     """Exit 0 when every sample had its expected outcome."""
+    given = _parser().parse_args()
+    options = stack.Options(
+        data=given.data,
+        fhir_port=given.fhir_port,
+        rules_port=given.rules_port,
+        kafka_port=given.kafka_port,
+        registry_port=given.registry_port,
+    )
+    os.umask(0o077)  # databases, keys and logs are their owner's alone
+    engine = Engine(data=given.data, port=given.port, options=options, hook_port=given.hook_port)
+    if given.verb != "run":
+        return operate(engine, given.verb, given.id)
+    for stop in (signal.SIGINT, signal.SIGTERM):  # said explicitly: a shell starts background jobs with SIGINT ignored
+        signal.signal(stop, signal.default_int_handler)
+    try:
+        return _run(engine, once=given.once)
+    except stack.StackError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m samples", description=__doc__)
     parser.add_argument("verb", nargs="?", choices=("run", *VERBS), default="run")
     parser.add_argument("id", nargs="?", default="", help="of a case, for resume; of a letter, for redrive and discard")
@@ -42,31 +67,16 @@ def main() -> int:
     parser.add_argument("--kafka-port", type=int, default=KAFKA_PORT)
     parser.add_argument("--registry-port", type=int, default=REGISTRY_PORT)
     parser.add_argument("--hook-port", type=int, default=HOOK_PORT, help="where the submitters' endpoint listens")
-    given = parser.parse_args()
-    options = stack.Options(
-        data=given.data,
-        fhir_port=given.fhir_port,
-        rules_port=given.rules_port,
-        kafka_port=given.kafka_port,
-        registry_port=given.registry_port,
-    )
-    if given.verb != "run":
-        return operate(Engine(data=given.data, port=given.port, options=options), given.verb, given.id)
-    for stop in (signal.SIGINT, signal.SIGTERM):  # said explicitly: a shell starts background jobs with SIGINT ignored
-        signal.signal(stop, signal.default_int_handler)
+    return parser
+
+
+def _run(engine: Engine, *, once: bool) -> int:
     begin = time.monotonic()
-    try:
-        engine = Engine(data=given.data, port=given.port, options=options, hook_port=given.hook_port)
-        with engine, Client(engine) as client:
-            outcomes = _submit(client)
-            print(f"\n{table(outcomes)}\n\n{_summary(outcomes, time.monotonic() - begin)}\n")
-            if not given.once:
-                _keep_running(engine, client)
-    except stack.StackError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
+    with engine, Client(engine) as client:
+        outcomes = _submit(client)
+        print(f"\n{table(outcomes)}\n\n{_summary(outcomes, time.monotonic() - begin)}\n")
+        if not once:
+            _keep_running(engine, client)
     return 1 if any(outcome.wrong for outcome in outcomes) else 0
 
 

@@ -15,6 +15,9 @@ from samples.engine import Engine
 
 def operate(engine: Engine, verb: str, name: str) -> int:
     """Do ``verb`` to the case or letter ``name``. Returns the exit code: 2 where no engine answers."""
+    if verb in NAMED and not name:
+        print(f"Say which: make {NAMED[verb]}.", file=sys.stderr)
+        return 2
     try:
         with Client(engine) as client:
             return VERBS[verb](client, name)
@@ -85,3 +88,9 @@ VERBS: Final[dict[str, Callable[[Client, str], int]]] = {
     "redrive": _redrive,
     "discard": _discard,
 }
+NAMED: Final = {
+    "resume": "resume CASE=<id>",
+    "redrive": "redrive LETTER=<id>",
+    "discard": "redrive LETTER=<id> DISCARD=1",
+}
+"""Verbs that are about one case or letter."""

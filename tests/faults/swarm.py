@@ -61,7 +61,9 @@ class Swarm:
 
     def until(self, share: float) -> None:
         """Return when that share is sent."""
+        end = time.monotonic() + 300
         while self.sent < share * len(self.sendings):
+            assert time.monotonic() < end, "the sender stands still"
             time.sleep(0.02)
 
     def _send(self, brokers: str, seconds: float) -> None:

@@ -186,11 +186,15 @@ def read(consumer: Consumer, topic: str) -> list[tuple[str, str | None]]:
 
 
 def test_retention_takes_what_is_old(desk: Desk, reader: Consumer) -> None:
-    name = desk.topic(retention="PT2S", segment="PT0.5S")
+    name = desk.topic(retention="PT1H", segment="PT0.5S")
     desk.apply()
     write(desk.brokers, name, [(str(n), "old") for n in range(100)])
     assert len(read(reader, name)) == 100
+    desk.topic(retention="PT2S", segment="PT0.5S")
+    desk.apply(force=True)
     eventually(lambda: read(reader, name) == [])
+    desk.topic(retention="PT1H", segment="PT0.5S")
+    desk.apply()
     write(desk.brokers, name, [("1", "new")])
     assert read(reader, name) == [("1", "new")]
 
