@@ -21,7 +21,7 @@ from processes import FOLDER
 JOB: Final = "durable.step"
 """Type of the jobs that the mirror completes."""
 _DRAWN: Final = ("Task", "Event", "Gateway", "SubProcess", "SequenceFlow")
-CONFIG: Final = FOLDER / "lint" / ".bpmnlintrc"
+CONFIG: Final = FOLDER / "bpmnlint" / ".bpmnlintrc"
 
 
 def problems(path: Path) -> list[str]:

@@ -30,13 +30,16 @@ def packages() -> Path:
     """The folder with the pinned packages, fetched once. Raises ``NodeMissing`` without Node, npm or a registry."""
     if not (shutil.which("node") and shutil.which("npm")):
         raise NodeMissing("bpmnlint needs Node.js 20 or newer and npm on the PATH")
-    content = b"".join((FOLDER / "lint" / name).read_bytes() for name in SOURCES)
+    content = b"".join((FOLDER / "bpmnlint" / name).read_bytes() for name in SOURCES)
     home = CACHE / f"lint-{hashlib.sha256(content).hexdigest()[:12]}"
     if not (home / "node_modules" / ".package-lock.json").exists():
         home.mkdir(parents=True, exist_ok=True)
         for name in SOURCES:
-            shutil.copy(FOLDER / "lint" / name, home)
-        done = _run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=0"], home)
+            shutil.copy(FOLDER / "bpmnlint" / name, home)
+        done = _run(
+            ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=0", "--fetch-timeout=60000"],
+            home,
+        )
         if done.returncode:
             raise NodeMissing(f"npm could not fetch bpmnlint:\n{done.stderr.strip()[-400:]}")
     return home

@@ -5,7 +5,7 @@ The model is executed with the routing variables of the steps, so it must not on
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from domain.process.model import DUE, Element, Model
@@ -26,6 +26,8 @@ class Walk:
     """The process is over."""
     deviation: str | None
     """Where case and model part; what follows would only be a consequence."""
+    untaken: tuple[str, ...]
+    """Durable events that nothing in the model took: they came too late, or the model does not know them."""
 
 
 def deviations(steps: Iterable[Seen], model: Model) -> list[str]:
@@ -44,72 +46,69 @@ def walk(steps: Iterable[Seen], model: Model) -> Walk:
     except Deviation as found:
         deviation = str(found)
     game = replay.game
-    return Walk(tuple(game.path), tuple(game.tokens), game.ended, deviation)
+    return Walk(tuple(game.path), tuple(game.tokens), game.ended, deviation, tuple(replay.raised))
 
 
 class _Replay:
     def __init__(self, model: Model) -> None:
         self.game = Game.begin(model, INITIAL)
-        self._raised: list[str] = []
+        self.raised: list[str] = []
         """Durable events that no element has taken yet."""
 
     def see(self, one: Seen) -> None:
         match one.what:
             case What.STARTED:
-                self._started(one.step)
+                ready = self._begun(one)
+                self.game.turn(ready, Token(one.step, Stands.RUNNING, one.aside))
             case What.COMPLETED:
-                self._running(one)
+                running = self._running(one)
                 self.game.variables |= one.variables
-                self.game.leave(Token(one.step, Stands.RUNNING))
+                self.game.leave(running)
             case What.FAILED:
-                self._running(one)
-                self.game.turn(one.step, Stands.RUNNING, Stands.FAILED)
+                self.game.turn(self._running(one), Token(one.step, Stands.FAILED, one.aside))
             case What.WAITS:
-                if not self.game.has(one.step, Stands.READY):
+                if Token(one.step) not in self.game.tokens:
                     raise Deviation(f"the case waits at {one.step}; {self._where()}")
             case What.EVENT:
-                self._raised.append(one.step)
+                self.raised.append(one.step)
             case What.ENDED:
                 if not self.game.ended:
                     raise Deviation(f"the case ended; {self._where()}")
 
-    def _running(self, one: Seen) -> None:
-        if not self.game.has(one.step, Stands.RUNNING):
+    def _running(self, one: Seen) -> Token:
+        token = Token(one.step, Stands.RUNNING, one.aside)
+        if token not in self.game.tokens:
             raise Deviation(f"{one.step} {one.what}, and was not running; {self._where()}")
+        return token
 
-    def _started(self, step: str) -> None:
-        """A try: of what failed before, of what is next, or of what an event begins."""
-        for stood in (Stands.FAILED, Stands.READY):
-            if self.game.has(step, stood):
-                self.game.turn(step, stood, Stands.RUNNING)
-                return
-        for game, event in self._occurrences(step):
-            if game.has(step, Stands.READY):
+    def _begun(self, one: Seen) -> Token:
+        """The token of a try: what failed before, what is next, or what an event begins."""
+        failed, ready = Token(one.step, Stands.FAILED, one.aside), Token(one.step)
+        if failed in self.game.tokens:
+            return failed
+        if ready in self.game.tokens and not one.aside:
+            return ready
+        for game, event in self._occurrences(one):
+            if ready in game.tokens:
                 self.game = game
-                if event in self._raised:
-                    self._raised.remove(event)
-                self.game.turn(step, Stands.READY, Stands.RUNNING)
-                return
-        raise Deviation(f"{step} started; {self._where()}")
+                if event in self.raised:
+                    self.raised.remove(event)
+                return ready
+        raise Deviation(f"{one.step} started; {self._where()}")
 
-    def _occurrences(self, step: str) -> Iterator[tuple[Game, str]]:
-        """What may occur before ``step``: a wait ends or a boundary event fires. Timers last: they leave no trace."""
-        for token in dict.fromkeys(self.game.tokens):
-            element = self.game.model.elements[token.element]
-            if element.event == "message" or element.kind == "userTask":
-                yield from self._try(element, token, step)
-            for boundary in self.game.model.attached(element.id):
-                if boundary.event == "message":
-                    yield from self._try(boundary, token, step)
-        for token in dict.fromkeys(self.game.tokens):
-            for boundary in self.game.model.attached(token.element):
-                if boundary.event == "timer":
-                    yield from self._fired(boundary, token, "")
-
-    def _try(self, element: Element, token: Token, step: str) -> Iterator[tuple[Game, str]]:
-        event = str(element.code)
-        if event in self._raised or event == step + DUE:
-            yield from self._fired(element, token, event)
+    def _occurrences(self, one: Seen) -> Iterator[tuple[Game, str]]:
+        """What may occur before the step: a wait ends or a boundary event fires. Timers last: they leave no trace, and
+        fire at no wait whose event has come."""
+        events = {one.step + DUE} if one.aside else set(self.raised)
+        elements, stand = self.game.model.elements, dict.fromkeys(self.game.tokens)
+        for token in stand:
+            for each in (elements[token.element], *self.game.model.attached(token.element)):
+                if each.code in events:
+                    yield from self._fired(each, token, str(each.code))
+        for token in stand if not one.aside else ():
+            for each in self.game.model.attached(token.element):
+                if each.event == "timer" and elements[token.element].code not in self.raised:
+                    yield from self._fired(each, token, "")
 
     def _fired(self, element: Element, token: Token, event: str) -> Iterator[tuple[Game, str]]:
         game = self.game.copy()
@@ -120,5 +119,5 @@ class _Replay:
         yield game, event
 
     def _where(self) -> str:
-        stand: Sequence[str] = [f"{t.element} ({t.stands})" for t in self.game.tokens]
+        stand = [f"{t.element} ({t.stands})" for t in self.game.tokens]
         return f"the model stands at {', '.join(stand)}" if stand else "the model has ended"

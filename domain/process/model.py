@@ -105,7 +105,7 @@ class Model:
 
     def attached(self, element: str) -> tuple[Element, ...]:
         """The boundary events of ``element``."""
-        return self._attached[element]
+        return self._attached.get(element, ())
 
     def within(self, element: str, scope: str) -> bool:
         """Whether ``element`` is in the sub-process ``scope``, however deep."""

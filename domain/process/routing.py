@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from domain.envelope import Envelope
 from domain.facts import DeterminationOutcome, Tolling
+from domain.messages import PUBLISH
 from domain.process.conditions import Value
 
 AUTOMATIC: Final = frozenset({DeterminationOutcome.APPROVE, DeterminationOutcome.NOT_REQUIRED})
@@ -33,6 +34,14 @@ while a person was awaited. ``eligibility``: an ``EligibilityOutcome``. ``outcom
 ``review``. ``superseded``: an appeal has taken the case over. ``taken``: ``decision`` or ``question``. ``stopped``: the
 clock stands still. ``withdrawn``: the open task was. ``notice``: the event of the last notice.
 """
+
+
+def aside(envelope: Envelope) -> bool:
+    """Whether a step is done on the way, beside what the case waits for: what falls due and what others are told."""
+    step = envelope.step.id
+    if step == "notify-provider":
+        return bool(envelope.data["event"] != "decided")
+    return step in ("escalate", "record-deemed") or (step.startswith(PUBLISH) and step != f"{PUBLISH}decided")
 
 
 def routing(envelope: Envelope, answer: Mapping[str, Any], at: datetime) -> dict[str, Value]:

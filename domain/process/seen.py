@@ -11,7 +11,7 @@ from typing import Any
 
 from domain.envelope import Answer, Envelope
 from domain.process.conditions import Value
-from domain.process.routing import routing
+from domain.process.routing import aside, routing
 
 
 class What(StrEnum):
@@ -38,6 +38,8 @@ class Seen:
     step: str = ""
     variables: Mapping[str, Value] = field(default_factory=dict)
     """Routing variables that a completed step sets."""
+    aside: bool = False
+    """The step is done on the way, beside what the case waits for."""
 
 
 def seen(history: Sequence[Mapping[str, Any]]) -> list[Seen]:
@@ -51,14 +53,15 @@ def _seen(history: Iterable[Mapping[str, Any]]) -> Iterable[Seen]:
         match event["EventType"]:
             case 4:  # TaskScheduled
                 envelope = called[event["EventId"]] = _envelope(event["Input"])
-                yield Seen(What.STARTED, envelope.step.id)
+                yield Seen(What.STARTED, envelope.step.id, aside=aside(envelope))
             case 5:  # TaskCompleted
                 envelope = called[event["TaskScheduledId"]]
                 answer = Answer.model_validate_json(event["Result"])
                 variables = routing(envelope, answer.data, datetime.fromisoformat(event["Timestamp"]))
-                yield Seen(What.COMPLETED, envelope.step.id, variables)
+                yield Seen(What.COMPLETED, envelope.step.id, variables, aside(envelope))
             case 6:  # TaskFailed
-                yield Seen(What.FAILED, called[event["TaskScheduledId"]].step.id)
+                envelope = called[event["TaskScheduledId"]]
+                yield Seen(What.FAILED, envelope.step.id, aside=aside(envelope))
             case 15:  # EventRaised
                 yield Seen(What.EVENT, str(event["Name"]).partition(":")[0])
             case 1 if event.get("OrchestrationStatus") in (1, "Completed"):  # ExecutionCompleted

@@ -34,6 +34,8 @@ class Token:
 
     element: str
     stands: Stands = Stands.READY
+    aside: bool = False
+    """It was begun on the way, and ends where its step does."""
 
 
 @dataclass
@@ -48,6 +50,8 @@ class Game:
     path: list[str] = field(default_factory=list)
     """Elements and flows that were passed, in order; an element when it is reached."""
     ended: bool = False
+    _coming: deque[str] = field(default_factory=deque)
+    """Elements that tokens are about to reach."""
 
     @classmethod
     def begin(cls, model: Model, variables: Mapping[str, Value]) -> Game:
@@ -64,20 +68,20 @@ class Game:
             tokens=list(self.tokens),
             open=list(self.open),
             path=list(self.path),
+            _coming=deque(),
         )
 
-    def has(self, element: str, stands: Stands) -> bool:
-        """Whether a token stands so at ``element``."""
-        return Token(element, stands) in self.tokens
-
-    def turn(self, element: str, was: Stands, now: Stands) -> None:
-        """Let the token at ``element`` stand otherwise."""
-        self.tokens[self.tokens.index(Token(element, was))] = Token(element, now)
+    def turn(self, was: Token, now: Token) -> None:
+        """Let a token stand otherwise."""
+        self.tokens[self.tokens.index(was)] = now
 
     def leave(self, token: Token) -> None:
         """``token`` is done with its element and goes on."""
         self.tokens.remove(token)
+        left = len(self.tokens)
         self._settle(self._out(token.element))
+        if token.aside and len(self.tokens) != left:
+            raise Deviation(f"{token.element} was begun on the way, and the model goes on from it")
 
     def fire(self, boundary: Element, token: Token) -> None:
         """The boundary event of the element of ``token`` occurs."""
@@ -89,15 +93,14 @@ class Game:
     # -- moves that nobody sees -------------------------------------------------------------------------------------
 
     def _settle(self, arrivals: list[str]) -> None:
-        queue = deque(arrivals)
-        while queue or (over := self._over()) is not None:
-            if queue:
-                queue.extend(self._arrive(self.model.elements[queue.popleft()]))
+        self._coming.extend(arrivals)
+        while self._coming or (over := self._over()) is not None:
+            if self._coming:
+                self._coming.extend(self._arrive(self.model.elements[self._coming.popleft()]))
             else:
                 self.open.remove(str(over))
-                queue.extend(self._out(str(over)))
-        if not self.tokens:
-            self.ended = True
+                self._coming.extend(self._out(str(over)))
+        self.ended = not self.tokens
 
     def _over(self) -> str | None:
         """A sub-process that is open and has no token any more."""
@@ -113,6 +116,8 @@ class Game:
             case "exclusiveGateway":
                 return self._pass(self._choice(element))
             case "subProcess":
+                if element.id in self.open:
+                    raise Deviation(f"{element.id} is entered while it is open")
                 self.open.append(element.id)
                 return [self.model.start_of(element.id).id]
             case "endEvent":
@@ -143,18 +148,15 @@ class Game:
     def _end(self, element: Element) -> list[str]:
         if element.event == "terminate":
             self._clear(element.scope, element.id)
-        if element.event == "error":
-            scope = element.scope
-            catcher = next((e for e in self._catchers(scope) if e.code == element.code), None)
-            if scope is None or catcher is None:
-                raise Deviation(f"nothing catches the error of {element.id}")
-            self._clear(scope, element.id)
-            self.open.remove(scope)
-            return [catcher.id]
-        return []
-
-    def _catchers(self, scope: str | None) -> tuple[Element, ...]:
-        return tuple(e for e in self.model.attached(scope or "") if e.event == "error") if scope else ()
+        if element.event != "error":
+            return []
+        scope = element.scope or ""
+        catcher = next((e for e in self.model.attached(scope) if e.event == "error" and e.code == element.code), None)
+        if catcher is None:
+            raise Deviation(f"nothing catches the error of {element.id}")
+        self._clear(scope, element.id)
+        self.open.remove(scope)
+        return [catcher.id]
 
     def _clear(self, scope: str | None, by: str) -> None:
         """Remove what is left in a scope: waits, and tries in vain. A step that is to come may not be lost."""
@@ -162,3 +164,6 @@ class Game:
             if token.stands is not Stands.FAILED and self.model.elements[token.element].kind not in WAITS:
                 raise Deviation(f"{by} is reached while {token.element} is {token.stands}")
             self.tokens.remove(token)
+        for coming in self._coming:
+            if scope is None or self.model.within(coming, scope):
+                raise Deviation(f"{by} is reached together with {coming}")
