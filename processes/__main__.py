@@ -8,6 +8,7 @@ import sys
 from processes import FOLDER, files
 from processes.check import problems
 from processes.lint import NodeMissing, lint
+from processes.picture import picture_of
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -41,13 +42,12 @@ def _draw() -> int:
     from processes.draw import draw  # a browser is needed for this verb alone
 
     for path in files():
-        picture = FOLDER.parent / "docs" / "images" / f"{path.parent.name}-{path.stem}.png"
         try:
-            draw(path, picture)
+            picture_of(path).write_bytes(draw(path))
         except (NodeMissing, FileNotFoundError, ValueError) as error:
             print(f"{path.relative_to(FOLDER)}: {error}", file=sys.stderr)
             return 2
-        print(picture.relative_to(FOLDER.parent))
+        print(picture_of(path).relative_to(FOLDER.parent))
     return 0
 
 

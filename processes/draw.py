@@ -11,13 +11,15 @@ from selenium import webdriver
 
 from processes import CACHE
 from processes.lint import packages
+from processes.picture import marked
 
 MARGIN: Final = 40
 _ARGUMENTS: Final = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars")
 _PAGE: Final = """<!doctype html><meta charset="utf-8">
 <link rel="stylesheet" href="{js}/assets/diagram-js.css"><link rel="stylesheet" href="{js}/assets/bpmn-js.css">
 <link rel="stylesheet" href="{js}/assets/bpmn-font/css/bpmn-embedded.css">
-<style>body {{ margin: 20px }} #model {{ height: calc(100vh - 40px) }}</style><div id="model"></div>
+<style>body {{ margin: 20px }} #model {{ height: calc(100vh - 40px) }}
+#model .djs-container, #model svg {{ overflow: visible !important }}</style><div id="model"></div>
 <script src="{js}/bpmn-viewer.production.min.js"></script>
 <script>
 window.show = async (xml) => {{
@@ -33,9 +35,12 @@ _SHOW: Final = """const [xml, done] = arguments;
 window.show(xml).then(done, (error) => done({warnings: [String(error)]}));"""
 
 
-def draw(model: Path, picture: Path) -> None:
-    """Write the PNG of ``model``. Raises ``NodeMissing``, ``FileNotFoundError`` without Chromium and its driver, and
-    ``ValueError`` when bpmn-js cannot draw something."""
+def draw(model: Path) -> bytes:
+    """The PNG of ``model``, marked with it.
+
+    Raises ``NodeMissing``, ``FileNotFoundError`` without Chromium and its driver, and ``ValueError`` when bpmn-js
+    cannot draw something.
+    """
     binary, driver = shutil.which("chromium") or shutil.which("google-chrome"), shutil.which("chromedriver")
     if binary is None or driver is None:
         raise FileNotFoundError("a picture needs Chromium and its driver (Debian: chromium chromium-driver)")
@@ -48,7 +53,7 @@ def draw(model: Path, picture: Path) -> None:
         options.add_argument(argument)
     browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
     try:
-        picture.write_bytes(_picture(browser, page.as_uri(), model.read_text()))
+        return marked(_picture(browser, page.as_uri(), model.read_text()), model)
     finally:
         browser.quit()
 

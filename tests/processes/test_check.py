@@ -13,6 +13,7 @@ from processes import FOLDER, files, text_of
 from processes.__main__ import main
 from processes.check import problems
 from processes.lint import NodeMissing, lint
+from processes.picture import marked, picture_of, shows
 from tests.processes.driven import ORCHESTRATORS
 from tests.processes.traces import MODELS, VERSION, traces
 from tests.support.recordings import HISTORIES
@@ -23,6 +24,18 @@ RELEASED = sorted({path.parent.name for path in HISTORIES.glob("*/*.json")})
 @pytest.mark.parametrize("path", files(), ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_nothing_is_wrong_with_a_model(path: Path) -> None:
     assert problems(path) == []
+
+
+@pytest.mark.parametrize("path", files(), ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_the_picture_shows_the_model_as_it_is(path: Path) -> None:
+    assert shows(picture_of(path).read_bytes(), path), "draw it again: python -m processes draw"
+
+
+def test_a_picture_of_another_model_is_found_out() -> None:
+    first, second = files()[:2]
+    png = marked(picture_of(first).read_bytes(), second)
+    assert shows(png, second)
+    assert not shows(picture_of(first).read_bytes(), second)
 
 
 def test_every_version_of_every_orchestrator_has_its_model() -> None:
