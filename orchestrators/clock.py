@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from domain.facts import ExpiryMeaning, Tolling
@@ -24,6 +24,7 @@ class Clock:
         self._kind = kind
         self._file = file
         self._pauses: tuple[Pause, ...] = ()
+        self._still_since: datetime | None = None
         self.deadline: DeadlineSet
 
     def start(self) -> Generator[Any, Any, None]:
@@ -52,13 +53,12 @@ class Clock:
         """Stand still, if the policy tolls the clock while information is missing. What fell due before, and was tried
         in vain, is still owed."""
         if self.deadline.policy.tolling is Tolling.PAUSES and self._case.due and self._case.now < self._case.due:
-            now = self._case.now
-            self._pauses = (*self._pauses, Pause(start=now, end=now))
+            self._still_since = now = self._case.now
             self._case.agenda = [due for due in self._case.agenda if due.tries or due.at <= now]
 
     def resume(self) -> Generator[Any, Any, None]:
         """Run on: the deadline moves by as long as the clock stood still."""
-        if self._pauses and self._pauses[-1].start == self._pauses[-1].end:
-            ended = self._pauses[-1].model_copy(update={"end": self._case.now})
-            self._pauses = (*self._pauses[:-1], ended)
+        if self._still_since is not None:
+            self._pauses = (*self._pauses, Pause(start=self._still_since, end=self._case.now))
+            self._still_since = None
             yield from self.start()

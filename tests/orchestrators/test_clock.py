@@ -69,3 +69,26 @@ def test_what_was_tried_in_vain_is_owed_while_the_clock_stands_still() -> None:
     drive.run(prior_authorization)
     escalated = [(e.data["percent"], e.at) for name, e in drive.calls if name == "escalate"]
     assert escalated == [(50, HALF), (50, HALF + LATER[0])]
+
+
+def test_a_question_answered_at_once_ends_its_pause() -> None:
+    """Asked and answered in one instant; a second question comes after the deadline, when no clock runs any more."""
+    asked = taken("request-information")
+    drive = Drive(
+        activities(
+            determine=PEND,
+            set_deadline=always(deadline(tolling=Tolling.PAUSES)),
+            take_decision=in_turn([asked, asked, taken("approve", "A1")]),
+        ),
+        events=[
+            ("decided:review1", HALF, {}),
+            ("informed:", HALF, {}),
+            ("decided:review2", DUE + timedelta(hours=1), {}),
+            ("informed:", DUE + timedelta(hours=2), {}),
+            ("decided:review3", DUE + timedelta(hours=3), {}),
+        ],
+    )
+    drive.run(prior_authorization)
+    set_deadline = [e.data["pauses"] for name, e in drive.calls if name == "set_deadline"]
+    assert [[pause["start"] == pause["end"] for pause in pauses] for pauses in set_deadline] == [[], [True]]
+    assert [name for name, _ in drive.calls].count("record_deemed") == 1
