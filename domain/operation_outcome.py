@@ -11,6 +11,7 @@ from domain.errors import (
     Malformed,
     NotFound,
     Problem,
+    Rejected,
     TooLarge,
     Unauthenticated,
     Unavailable,
@@ -26,6 +27,7 @@ _TYPES: Final[dict[type[WorkflowError], str]] = {
     Forbidden: "forbidden",
     NotFound: "not-found",
     Conflict: "conflict",
+    Rejected: "processing",
     Unavailable: "transient",
 }
 

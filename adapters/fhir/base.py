@@ -39,8 +39,8 @@ class Page:
 
 class Fhir(Protocol):
     """A FHIR R4 server. Every method raises ``Unavailable('fhir')`` when the server does not answer or answers 5xx/429,
-    ``NotFound('resource')`` on 404/410, ``Conflict('exists'|'stale')`` on 409/412 and ``Defect('fhir-refused')`` on any
-    other 4xx. No error message holds a value of a resource.
+    ``NotFound('resource')`` on 404/410 and ``Defect('fhir-refused')`` on any other 4xx. No error message holds a value
+    of a resource.
 
     What is the same on every server, and tested by one contract suite: a PUT that changes nothing makes no version; a
     reference may name what does not exist (a search need not find it by that reference then); of two transactions that
@@ -70,7 +70,10 @@ class Fhir(Protocol):
 
     async def transaction(self, entries: Sequence[Entry]) -> list[Resource]:
         """All or nothing. Returns the stored resource of each entry with ``meta.versionId`` and ``meta.lastUpdated``
-        set, in the order of ``entries`` (for DELETE an empty dict, for a search by GET a searchset Bundle)."""
+        set, in the order of ``entries`` (for DELETE an empty dict, for a search by GET a searchset Bundle).
+
+        Raises ``Conflict('exists')`` and ``Conflict('stale')`` where a condition of an entry does not hold, and
+        ``Rejected('fhir-refused')`` where all hold and the server refuses what the resources say."""
         ...
 
     async def ready(self) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from random import uniform
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode
 
@@ -15,7 +18,7 @@ from adapters.fhir.pages import PageTokens
 from adapters.fhir.references import is_literal, parse
 from adapters.outage import Outage
 from adapters.tracing import client_span
-from domain.errors import Conflict, Defect, NotFound, Unavailable, WorkflowError
+from domain.errors import Conflict, Defect, NotFound, Rejected, Unavailable
 from domain.json import Resource
 
 TokenProvider = Callable[[], Awaitable[str]]
@@ -23,10 +26,17 @@ TokenProvider = Callable[[], Awaitable[str]]
 
 _FORM: Final = {"Content-Type": "application/x-www-form-urlencoded"}
 _GONE: Final = {404, 410}
+_CONFLICT: Final = {409, 412}
+_REFUSED: Final = {400, 413, 422} | _CONFLICT
+PAUSES: Final = (0.05, 0.15, 0.4, 1.0)
+"""Seconds, half to one and a half times, before each further try of a transaction that conflicts with nothing that can
+be seen: those that lost one race do not meet in the next."""
+LOG: Final = logging.getLogger("workflow.fhir")
 
 
 class HttpFhir:
-    """``Fhir`` over one pooled HTTP client. It retries nothing: the callers back off in durable timers.
+    """``Fhir`` over one pooled HTTP client. It retries nothing (but what lost a race, a moment later): the callers back
+    off in durable timers.
 
     ``page_key`` signs page tokens; processes that answer for each other share it (default: a random one).
     """
@@ -91,9 +101,9 @@ class HttpFhir:
 
     async def transaction(self, entries: Sequence[Entry]) -> list[Resource]:
         """See ``Fhir.transaction``."""
-        response = await self._call("POST", "", json=transaction_bundle(self._base, entries))
-        if response.status_code in (409, 412):
-            raise await self._conflict(entries)
+        response = await self._settled(entries)
+        if response.status_code in _REFUSED:
+            raise _refused(response, entries)
         answers = self._checked(response, "transaction").json()["entry"]
         return [stored(entry, answer) for entry, answer in zip(entries, answers, strict=True)]
 
@@ -151,16 +161,32 @@ class HttpFhir:
             raise self._outage.failed(Unavailable("fhir", f"{what} was answered with HTTP {status}"))
         if status in _GONE:
             raise NotFound("resource", f"{what}: no such resource")
-        if status in (409, 412):
+        if status in _CONFLICT:
             raise Conflict("stale", f"{what}: changed meanwhile")
         raise Defect("fhir-refused", f"{what} was answered with HTTP {status} ({_issue_codes(response)})")
 
-    async def _conflict(self, entries: Sequence[Entry]) -> WorkflowError:
-        """409 and 412 mean either condition, so look which one did not hold."""
-        creations = [entry.url for entry in entries if entry.if_none_exist]
-        if any(await self.read_many(creations)):
-            return Conflict("exists", "a resource that shall be created exists")
-        return Conflict("stale", "a resource changed meanwhile; read it again")
+    async def _settled(self, entries: Sequence[Entry]) -> httpx.Response:
+        """The answer to a transaction once it is no race: 409 may mean that a condition does not hold, that another
+        transaction was in the way, or (HAPI, of a value that its tables can't hold) that the content is refused for
+        good. Raises ``Conflict`` when a condition does not hold."""
+        bundle = transaction_bundle(self._base, entries)
+        for pause in (*PAUSES, None):
+            response = await self._call("POST", "", json=bundle)
+            if response.status_code not in _CONFLICT:
+                break
+            await self._check(entries)
+            if pause is not None:
+                await asyncio.sleep(pause * uniform(0.5, 1.5))
+        return response
+
+    async def _check(self, entries: Sequence[Entry]) -> None:
+        """Raise ``Conflict`` where what exists contradicts a condition of ``entries``."""
+        conditional = [entry for entry in entries if entry.if_none_exist or entry.if_match is not None]
+        found = list(zip(conditional, await self.read_many([entry.url for entry in conditional]), strict=True))
+        if any(entry.if_none_exist and resource for entry, resource in found):
+            raise Conflict("exists", "a resource that shall be created exists")
+        if any(entry.if_match not in (None, _version(resource)) for entry, resource in found):
+            raise Conflict("stale", "a resource changed meanwhile; read it again")
 
     def _page(self, bundle: Resource, scope: str) -> Page:
         path = self._next(bundle)
@@ -188,6 +214,19 @@ def _read_entry(entry: Resource) -> Resource | None:
         return resource
     text = f"a read of a batch was answered with HTTP {status}"
     raise Unavailable("fhir", text) if _is_passing(status) else Defect("fhir-refused", text)
+
+
+def _refused(response: httpx.Response, entries: Sequence[Entry]) -> Rejected:
+    """Of the server's answer its codes, and of the content its types: texts and elements quote values."""
+    status, codes = response.status_code, _issue_codes(response)
+    types = ", ".join(sorted({entry.url.partition("/")[0].partition("?")[0] for entry in entries}))
+    LOG.warning("The FHIR server refuses a transaction of %s: HTTP %d (%s)", types, status, codes)
+    text = f"the FHIR server refuses the content with HTTP {status} ({codes}); correct it and send it again"
+    return Rejected("fhir-refused", text)
+
+
+def _version(resource: Resource | None) -> str | None:
+    return None if resource is None else str(resource["meta"]["versionId"])
 
 
 def _is_passing(status: int) -> bool:

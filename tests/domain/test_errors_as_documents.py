@@ -12,6 +12,7 @@ from domain.errors import (
     Malformed,
     NotFound,
     Problem,
+    Rejected,
     TooLarge,
     Unauthenticated,
     Unavailable,
@@ -47,7 +48,8 @@ def test_every_problem_is_an_issue_with_its_path() -> None:
         (Conflict("duplicate"), "conflict"),
         (Unavailable("fhir"), "transient"),
         (Defect("internal"), "exception"),
-        (Malformed([]), "exception"),
+        (Malformed([]), "processing"),
+        (Rejected("fhir-refused"), "processing"),
     ],
 )
 def test_one_issue_for_every_other_error(error: WorkflowError, code: str) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from adapters.fhir.base import Entry
 from adapters.fhir.http import HttpFhir
-from domain.errors import Conflict, Defect, Malformed, NotFound, Unavailable
+from domain.errors import Conflict, Defect, Malformed, NotFound, Rejected, Unavailable
 from domain.json import Json
 
 BASE = "http://fhir.example.org/fhir"
@@ -106,17 +106,88 @@ async def test_a_server_that_does_not_return_what_it_stored_is_refused() -> None
         await fhir.transaction([Entry("PUT", "Patient/a", PATIENT)])
 
 
-@pytest.mark.parametrize(("there", "code"), [("200 OK", "exists"), ("404 Not Found", "stale")])
-async def test_a_conflict_is_told_apart_by_looking(there: str, code: str) -> None:
-    def answer(request: httpx.Request) -> httpx.Response:
-        if json.loads(request.content)["type"] == "transaction":
-            return httpx.Response(409, json={})
-        return httpx.Response(200, json={"entry": [{"response": {"status": there}, "resource": PATIENT}]})
+def contested(read: Json, *statuses: int) -> tuple[HttpFhir, list[str]]:
+    """A server that answers a transaction with one status after the other and each read of a batch with ``read``; and
+    the kinds of Bundle that it was sent."""
+    asked: list[str] = []
 
-    entries = [Entry("PUT", "Patient/a", PATIENT, if_none_exist=True)]
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(json.loads(request.content)["type"])
+        if asked[-1] == "batch":
+            return httpx.Response(200, json={"entry": [read]})
+        status = statuses[asked.count("transaction") - 1]
+        body = {"entry": [{"resource": PATIENT}]} if status == 200 else {"issue": [{"diagnostics": SECRET}]}
+        return httpx.Response(status, json=body)
+
+    return server(answer), asked
+
+
+ABSENT: Json = {"response": {"status": "404 Not Found"}}
+VERSION_2: Json = {"response": {"status": "200 OK"}, "resource": {**PATIENT, "meta": {"versionId": "2"}}}
+CREATION = Entry("PUT", "Patient/a", PATIENT, if_none_exist=True)
+CHANGE = Entry("PUT", "Patient/a", PATIENT, if_match="1")
+
+
+@pytest.mark.parametrize("status", [409, 412])
+@pytest.mark.parametrize(
+    ("read", "entry", "code"),
+    [(VERSION_2, CREATION, "exists"), (VERSION_2, CHANGE, "stale"), (ABSENT, CHANGE, "stale")],
+)
+async def test_a_conflict_is_told_apart_by_looking(status: int, read: Json, entry: Entry, code: str) -> None:
+    fhir, asked = contested(read, status)
     with pytest.raises(Conflict) as caught:
-        await server(answer).transaction(entries)
-    assert caught.value.code == code
+        await fhir.transaction([entry])
+    assert (caught.value.code, asked) == (code, ["transaction", "batch"])
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("adapters.fhir.http.PAUSES", (0.0, 0.0))
+
+
+@pytest.mark.parametrize(
+    ("read", "entry"), [(ABSENT, CREATION), (VERSION_2, Entry("PUT", "Patient/a", PATIENT, if_match="2"))]
+)
+@pytest.mark.usefixtures("at_once")
+async def test_a_conflict_with_nothing_is_tried_again_then_a_refusal_of_the_content(
+    read: Json, entry: Entry, caplog: pytest.LogCaptureFixture
+) -> None:
+    fhir, asked = contested(read, 409, 409, 409)
+    with pytest.raises(Rejected) as caught:
+        await fhir.transaction([entry])
+    assert not isinstance(caught.value, Conflict)
+    assert (caught.value.code, asked) == ("fhir-refused", ["transaction", "batch"] * 3)
+    assert "transaction of Patient: HTTP 409" in caplog.text
+    assert SECRET not in f"{caught.value} {caplog.text}"
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_who_lost_a_race_against_another_content_wins_the_next() -> None:
+    fhir, asked = contested(ABSENT, 409, 200)
+    assert await fhir.transaction([CREATION]) == [PATIENT]
+    assert asked == ["transaction", "batch", "transaction"]
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_a_conflict_of_what_has_no_condition_asks_for_nothing() -> None:
+    fhir, asked = contested(ABSENT, 409, 200)
+    assert await fhir.transaction([Entry("PUT", "Patient/a", PATIENT)]) == [PATIENT]
+    assert asked == ["transaction", "transaction"]
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+async def test_content_that_the_server_refuses_is_the_fault_of_who_sent_it(status: int) -> None:
+    fhir, asked = contested(ABSENT, status)
+    with pytest.raises(Rejected, match="fhir-refused") as caught:
+        await fhir.transaction([CREATION])
+    assert (SECRET in str(caught.value), asked) == (False, ["transaction"])
+
+
+@pytest.mark.parametrize("status", [401, 403, 405])
+async def test_a_server_that_does_not_know_us_is_no_fault_of_who_sent_it(status: int) -> None:
+    fhir, _ = contested(ABSENT, status)
+    with pytest.raises(Defect, match="fhir-refused"):
+        await fhir.transaction([CREATION])
 
 
 @pytest.mark.parametrize(("status", "expected"), [("503 Busy", Unavailable), ("401 No", Defect)])
