@@ -26,6 +26,7 @@ class Role(StrEnum):
     REVIEWER = "reviewer"
     MEDICAL_DIRECTOR = "medical-director"
     CARE_MANAGER = "care-manager"
+    MEMBERSHIP = "membership"
     RULE_AUTHOR = "rule-author"
     OPERATOR = "operator"
     AUDITOR = "auditor"

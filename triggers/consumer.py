@@ -18,24 +18,28 @@ import azure.functions as func
 
 from adapters.connections import Connections, connections
 from adapters.events.base import Position, Record
+from domain.errors import Unavailable
 from domain.events.catalog import Topic
 from domain.events.cloud_event import Headers
+from domain.events.letters import UNAVAILABLE
 from settings import settings
 from triggers.deliver import IGNORED, concerns
 from triggers.event import Kind, Outcome
 from triggers.instances import Instances
 from triggers.lanes import Lanes, place
-from triggers.letters import attempt, forget_parked, ordered_lane, tell_dead, tell_parked
+from triggers.letters import Refusal, attempt, forget_parked, ordered_lane, tell_dead, tell_parked
+from triggers.patience import Patience
 
 LOG: Final = logging.getLogger("workflow.events")
 DEAD: Final = Outcome(Kind.DEAD)
 PARKED: Final = Outcome(Kind.PARKED)
+PATIENCE: Final = Patience()
 
 
 def consumer(blueprint: df.Blueprint, topic: Topic) -> None:
     """Register the function ``kafka_<topic>`` that consumes ``topic``.
 
-    A system that does not answer fails the function, which is retried for ever with backoff: no record is skipped.
+    A system that does not answer fails the function, which is retried with backoff for as long: no record is skipped.
     The extension takes protocol and mechanism as words only, so these are read when the app loads.
     """
 
@@ -67,13 +71,25 @@ async def consume(record: Record, to: Connections, instances: Instances) -> Outc
     lane = ordered_lane(record)
     if lane and (waits := await _held_up(record, lane, to, instances)):
         return waits
-    result = await attempt(record, to, instances)
-    if isinstance(result, Outcome):
-        return result
-    await tell_dead(record.at, record.appended, result, lane, to)
-    if lane:
-        await Lanes(instances, record.at.topic, lane).block(place(record.at))
-    return DEAD
+    result = await _tried(record, to, instances)
+    if isinstance(result, Refusal):
+        stopped = lane if result.stops else None
+        await tell_dead(record.at, record.appended, result, stopped, to)
+        if stopped:
+            await Lanes(instances, record.at.topic, stopped).block(place(record.at))
+    PATIENCE.forget(record.at)
+    return DEAD if isinstance(result, Refusal) else result
+
+
+async def _tried(record: Record, to: Connections, instances: Instances) -> Outcome | Refusal:
+    """``attempt``, and a refusal for what fails for long although all systems answer: it shall not stop the others."""
+    try:
+        return await attempt(record, to, instances)
+    except Unavailable as error:
+        if not await PATIENCE.is_over(record.at, to, instances):
+            raise
+        LOG.error("the event %s fails with %s for long, although all systems answer", record.at, error.code)
+        return Refusal(UNAVAILABLE)
 
 
 async def _held_up(record: Record, lane: str, to: Connections, instances: Instances) -> Outcome | None:

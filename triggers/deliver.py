@@ -33,12 +33,10 @@ def concerns(record: Record) -> bool:
     """Whether somebody handles the record, by one header. A record that names no type is somebody's: it is at fault."""
     kind = header(record.headers, f"{PREFIX}type")
     handlers = HANDLERS.get(record.at.topic, {})
-    return kind in handlers or (kind is None and bool(handlers))
+    return kind in handlers or (not kind and bool(handlers))
 
 
-async def deliver(
-    record: Record, to: Connections, instances: Instances, *, dry: bool = False, replayid: str | None = None
-) -> Outcome:
+async def deliver(record: Record, to: Connections, instances: Instances, *, dry: bool = False) -> Outcome:
     """Decode the record and hand it to the handler of its type. Nothing is decoded of a type that nobody handles.
 
     Raises ``Malformed``, ``TooLarge('value')`` and ``Forbidden('unknown-source')`` for a record that is no event of its
@@ -50,10 +48,8 @@ async def deliver(
     handler = HANDLERS[record.at.topic].get(attributes.type)
     if handler is None:
         return IGNORED
+    event = Event(attributes, None, record.appended, to, instances, dry)
+    event.principal()
     if len(record.value or b"") > to.settings.max_body_bytes:
         raise TooLarge("value", f"send at most {to.settings.max_body_bytes} bytes")
-    if replayid:
-        attributes = attributes.model_copy(update={"replayid": replayid})
-    event = Event(attributes, None, record.at, record.appended, to, instances, dry)
-    event.principal()
     return await handler(replace(event, data=read_data(record.value, BY_NAME[attributes.type].data)))

@@ -87,12 +87,7 @@ def door(
     def register(handler: Handler) -> Handler:
         async def serve(req: func.HttpRequest, client: Any) -> func.HttpResponse:
             try:
-                who = principal(req.headers)
-                who.require(*roles)
-                to = connections()
-                if dialect is Dialect.PAGE and method == "POST":
-                    _check_own_page(req, str(to.settings.public_url))
-                return await handler(Call(who, to, Instances(client), request=req))
+                return await handler(_call(req, client, roles, own_page=dialect is Dialect.PAGE and method == "POST"))
             except Unauthenticated as error:
                 return _sign_in(req) if dialect is Dialect.PAGE and method == "GET" else _failed(error, dialect)
             except WorkflowError as error:
@@ -107,6 +102,16 @@ def door(
         return handler
 
     return register
+
+
+def _call(request: func.HttpRequest, client: Any, roles: tuple[Role, ...], *, own_page: bool) -> Call:
+    """The request of a principal that has one of ``roles``; ``own_page``: it must come from a page of ours."""
+    who = principal(request.headers)
+    who.require(*roles)
+    to = connections()
+    if own_page:
+        _check_own_page(request, str(to.settings.public_url))
+    return Call(who, to, Instances(client), request=request)
 
 
 def answer(body: Json, status: int = 200, headers: Mapping[str, str] | None = None) -> func.HttpResponse:

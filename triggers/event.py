@@ -9,7 +9,6 @@ from enum import StrEnum
 from typing import Any
 
 from adapters.connections import Connections
-from adapters.events.base import Position
 from domain.errors import Forbidden
 from domain.events.cloud_event import Attributes
 from domain.principal import Principal
@@ -49,7 +48,6 @@ class Event:
     attributes: Attributes
     data: Any
     """The model that ``domain.events.catalog`` names for the type."""
-    at: Position
     appended: datetime
     """When the broker took it: the time of receipt."""
     to: Connections

@@ -88,6 +88,10 @@ class Instances:
             raise Unavailable("durable", "the task hub does not answer") from error
         return _standing(status) if status and status.instance_id else None
 
+    async def ready(self) -> None:
+        """Return when the task hub answers. Raises ``Unavailable('durable')``."""
+        await self.find("nobody")
+
     async def list(self, prefix: str | None = None, states: frozenset[str] = RUNNING) -> list[Standing]:
         """All instances in ``states`` whose id starts with ``prefix``."""
         wanted = [df.OrchestrationRuntimeStatus(state) for state in sorted(states)]

@@ -16,6 +16,7 @@ from domain.errors import NotFound, Unavailable
 from domain.events.catalog import COVERAGE_CHANGED, Topic
 from domain.events.data import CoverageChanged
 from domain.json import Resource
+from domain.principal import Role
 from triggers.consumer import consumer
 from triggers.deliver import handles
 from triggers.event import Event, Kind, Outcome
@@ -38,6 +39,7 @@ async def coverage_changed(event: Event) -> Outcome:
     operator. Telling a case twice does no harm: it looks at what is. Raises ``NotFound('reference')`` without such a
     Coverage.
     """
+    event.principal().require(Role.MEMBERSHIP)
     data: CoverageChanged = event.data
     patient = await _beneficiary(event.to, data.coverage)
     waiting = await _waiting(event.instances, await _open_cases(event.to, patient))

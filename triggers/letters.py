@@ -21,6 +21,7 @@ from triggers.faults import log_fault
 from triggers.instances import Instances
 
 LOG: Final = logging.getLogger("workflow.events")
+VOICELESS: Final = frozenset({"not-a-cloud-event", "unknown-source"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,11 @@ class Refusal:
     reason: str
     """Code of the error."""
     places: tuple[str, ...] = ()
+
+    @property
+    def stops(self) -> bool:
+        """Whether later records of its key wait for it. What may be anybody's can't speak for the key."""
+        return self.reason not in VOICELESS
 
 
 def id_of(at: Position) -> str:
@@ -42,13 +48,11 @@ def ordered_lane(record: Record) -> str | None:
     return lane_of(record.key) if record.at.topic in ORDERED else None
 
 
-async def attempt(
-    record: Record, to: Connections, instances: Instances, *, dry: bool = False, replayid: str | None = None
-) -> Outcome | Refusal:
+async def attempt(record: Record, to: Connections, instances: Instances, *, dry: bool = False) -> Outcome | Refusal:
     """``deliver``, with what is wrong with the record, or with us, as data. Raises ``Unavailable`` alone: a fault of
     ours shall neither stop a partition for ever nor lose a record."""
     try:
-        return await deliver(record, to, instances, dry=dry, replayid=replayid)
+        return await deliver(record, to, instances, dry=dry)
     except Unavailable:
         raise
     except Rejected as error:

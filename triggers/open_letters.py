@@ -31,9 +31,10 @@ async def open_letters(to: Connections, *topics: Topic) -> list[DeadLetter]:
     return [letter for letters in found for letter in letters]
 
 
-async def open_letter(to: Connections, letter_id: str) -> DeadLetter:
-    """The open letter of that id. Raises ``NotFound('dead-letter')`` and ``Unavailable('events')``."""
-    for letter in await open_letters(to):
+async def open_letter(to: Connections, letter_id: str, *topics: Topic) -> DeadLetter:
+    """The open letter of that id, among those of ``topics``. Raises ``NotFound('dead-letter')`` and
+    ``Unavailable('events')``."""
+    for letter in await open_letters(to, *topics):
         if id_of(position(letter)) == letter_id:
             return letter
     raise NotFound("dead-letter", "there is no open dead letter of this id")

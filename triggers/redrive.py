@@ -15,6 +15,7 @@ from uuid import uuid4
 from adapters.connections import Connections
 from adapters.events.base import Position, Record
 from domain.errors import Conflict
+from domain.events.catalog import Topic
 from domain.events.data import DeadLetter
 from domain.events.lane import Lane, Place
 from triggers.event import Outcome
@@ -58,7 +59,7 @@ async def deal_with(letter: DeadLetter, to: Connections, instances: Instances, *
     lanes, by = Lanes(instances, letter.topic, letter.lane), uuid4().hex
     await _take(lanes, by, to)
     try:
-        still_open = await open_letter(to, id_of(position(letter)))
+        still_open = await open_letter(to, id_of(position(letter)), Topic(letter.topic))
         return await _Redrive(still_open, letter.lane, lanes, by, to, instances).run(discard=discard)
     finally:
         await lanes.leave(by)
@@ -132,14 +133,13 @@ class _Redrive:
         """Consume a parked record. ``False``: it is a letter now."""
         record = await _record(at, self.to)
         result = await attempt(record, self.to, self.instances) if record else Refusal(GONE)
+        stops = isinstance(result, Refusal) and result.stops
         if isinstance(result, Refusal):
-            await tell_dead(at, await self._appended(at, record), result, self.lane, self.to)
+            lane = self.lane if stops else None
+            await tell_dead(at, await self._appended(at, record), result, lane, self.to)
         await forget_parked(at, self.to)
-        if isinstance(result, Refusal):
-            await self.lanes.block(place(at))
-            return False
-        await self.lanes.unpark(place(at))
-        return True
+        await (self.lanes.block(place(at)) if stops else self.lanes.unpark(place(at)))
+        return isinstance(result, Outcome)
 
     async def _appended(self, at: Position, record: Record | None) -> datetime:
         """When the broker took a parked record, which it may have no more: not before the letter's."""

@@ -140,7 +140,7 @@ async def _deliver(call: Call, asked: Replay, record: Record) -> Outcome | Refus
     """``PARKED``: an earlier record of its key is a dead letter, whose redrive delivers this one after it."""
     if await _held_up(call, record):
         return Outcome(Kind.PARKED)
-    return await attempt(record, call.to, call.instances, dry=asked.dry, replayid=asked.run)
+    return await attempt(record, call.to, call.instances, dry=asked.dry)
 
 
 def _shown(became: Outcome | Refusal) -> dict[str, Any]:

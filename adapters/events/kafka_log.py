@@ -17,6 +17,7 @@ from adapters.events.security import MISSING, away
 from adapters.outage import Outage
 from adapters.tracing import client_span
 from domain.errors import NotFound
+from domain.events.cloud_event import Headers
 
 T = TypeVar("T")
 
@@ -141,5 +142,13 @@ def _record(message: Any) -> Record:
         appended=datetime.fromtimestamp(0 if kind == TIMESTAMP_NOT_AVAILABLE else at / 1000, UTC),
         key=message.key(),
         value=message.value(),
-        headers=tuple((name, value or b"") for name, value in message.headers() or ()),
+        headers=_headers(message),
     )
+
+
+def _headers(message: Any) -> Headers:
+    """None where a name is not UTF-8: the library gives them all or none, and such a record is no event."""
+    try:
+        return tuple((name, value or b"") for name, value in message.headers() or ())
+    except (UnicodeDecodeError, SystemError):
+        return ()

@@ -19,6 +19,17 @@ MISSING: Final = frozenset(
 )
 """Codes that say that there is no such topic or partition."""
 
+REFUSED: Final = frozenset(
+    {
+        KafkaError._AUTHENTICATION,
+        KafkaError.SASL_AUTHENTICATION_FAILED,
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError.GROUP_AUTHORIZATION_FAILED,
+        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+    }
+)
+"""Codes that say that the brokers know us not, or let us not."""
+
 _PROTOCOLS: Final = {"Plaintext": "plaintext", "Ssl": "ssl", "SaslPlaintext": "sasl_plaintext", "SaslSsl": "sasl_ssl"}
 _MECHANISMS: Final = {"Plain": "PLAIN", "ScramSha256": "SCRAM-SHA-256", "ScramSha512": "SCRAM-SHA-512"}
 
@@ -49,4 +60,6 @@ def brokers(values: Settings) -> dict[str, Any]:
 
 def away(error: KafkaError) -> Unavailable:
     """What callers are told of ``error``: its name alone."""
+    if error.code() in REFUSED:
+        return Unavailable("events", f"the brokers refuse the sign-in or its rights ({error.name()})")
     return Unavailable("events", f"the brokers did not take or give it in time ({error.name()})")

@@ -27,7 +27,7 @@ class Attributes(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    specversion: str = Field(default="1.0", pattern=r"^1\.\d+$")
+    specversion: str = Field(pattern=r"^1\.\d+$")
     id: str = Field(min_length=1, max_length=200)
     source: str = Field(min_length=1, max_length=300)
     """URI reference of who says it. ``source`` and ``id`` together name the event, over all its copies."""
@@ -38,13 +38,12 @@ class Attributes(BaseModel):
     dataschema: str | None = Field(default=None, max_length=300)
     traceparent: str | None = Field(default=None, max_length=100)
     """W3C trace context (distributed tracing extension)."""
-    replayid: str | None = Field(default=None, max_length=64)
-    """The run of a replay that delivers it again."""
 
 
 class CloudEvent(Attributes):
-    """An event with its data."""
+    """An event with its data, as this engine writes it."""
 
+    specversion: str = "1.0"
     data: dict[str, Any] = {}
 
 
@@ -80,7 +79,7 @@ def read_attributes(headers: Iterable[tuple[str, bytes]]) -> Attributes:
     except UnicodeDecodeError:
         raise Malformed([Problem(path="headers", text="A ce_ header is not UTF-8.")], "not-a-cloud-event") from None
     except ValidationError as error:
-        raise Malformed(_problems(error, lambda place: f"headers.{PREFIX}{place}"), "not-a-cloud-event") from None
+        raise Malformed(_problems(error, f"headers.{PREFIX}"), "not-a-cloud-event") from None
 
 
 def read_data(value: bytes | None, model: type[BaseModel]) -> Any:
@@ -92,14 +91,16 @@ def read_data(value: bytes | None, model: type[BaseModel]) -> Any:
     try:
         return model.model_validate(body)
     except ValidationError as error:
-        raise Malformed(_problems(error, lambda place: f"$.{place}"), "not-of-schema") from None
+        raise Malformed(_problems(error, "$."), "not-of-schema") from None
 
 
-def _problems(error: ValidationError, place: Any) -> list[Problem]:
-    """Places and kinds; pydantic's own text quotes the input."""
+def _problems(error: ValidationError, under: str) -> list[Problem]:
+    """Places ``under`` which the fields stand, and kinds; pydantic's own text quotes the input."""
     details = error.errors(include_input=False, include_url=False, include_context=False)
     return [
-        Problem(path=place(".".join(_known(part) for part in each["loc"])), text=each["type"], code="value")
+        Problem(
+            path=f"{under}{'.'.join(_known(part) for part in each['loc'])}".rstrip("."), text=each["type"], code="value"
+        )
         for each in details
     ]
 

@@ -150,7 +150,6 @@ class DeadLetter(EventData):
     """JSON paths of what is wrong with it; names of ours, or ``?``."""
     lane: str | None = None
     """Hash of the record's key, where later records of that key wait for this one."""
-    replayid: str | None = None
 
 
 class Parked(EventData):

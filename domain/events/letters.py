@@ -11,6 +11,8 @@ from domain.errors import Malformed, Problem, Rejected
 
 DEFECT: Final = "defect"
 """Reason of a letter that is the engine's own fault."""
+UNAVAILABLE: Final = "unavailable"
+"""Reason of a letter that failed for long, as if a system were away, while all of them answered."""
 MOST_PLACES: Final = 20
 _NAMESPACE: Final = UUID("2c9a4a0e-8f0b-5a57-9a0c-6b8f6f8f1d21")
 _LONGEST: Final = 200
@@ -24,8 +26,9 @@ def position_id(topic: str, partition: int, offset: int) -> str:
 
 
 def lane_of(key: bytes | None) -> str | None:
-    """The lane of records with that key: a hash of it; ``None`` without a key, where nothing has an order."""
-    return None if key is None else hashlib.sha256(key).hexdigest()[:32]
+    """The lane of records with that key: a hash of it as text, for a trigger gives text and the log bytes; ``None``
+    without a key, where nothing has an order."""
+    return None if key is None else hashlib.sha256(key.decode(errors="replace").encode()).hexdigest()[:32]
 
 
 def places(error: Rejected) -> tuple[str, ...]:

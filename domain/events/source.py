@@ -5,16 +5,11 @@ A topic's access list says who may write to it; this list says for which organiz
 
 from __future__ import annotations
 
-from typing import Final
-
 from pydantic import BaseModel, ConfigDict
 
 from domain.codes import ENGINE
 from domain.errors import Forbidden
 from domain.principal import Principal, Role
-
-ENGINE_SOURCE: Final = "urn:workflow-engine"
-"""``source`` of the events that the engine itself writes."""
 
 
 def engine(organization: str) -> str:

@@ -58,6 +58,6 @@ DATA: Final[dict[str, dict[str, Any]]] = {
         "outcome": "failed",
         "code": "unavailable:rules",
     },
-    "dead-letter.v1": {**_LAY, "reason": "not-json", "places": ("$.coverage",), "lane": "ab" * 16, "replayid": "r-1"},
+    "dead-letter.v1": {**_LAY, "reason": "not-json", "places": ("$.coverage",), "lane": "ab" * 16},
     "parked.v1": {**_LAY, "lane": "ab" * 16},
 }

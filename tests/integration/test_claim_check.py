@@ -59,7 +59,11 @@ async def test_one_of_somebody_else_and_none_at_all_look_the_same(fhir: HttpFhir
 
 
 async def test_a_task_is_found_by_the_event_that_changed_it(fhir: HttpFhir) -> None:
-    event = mark(Attributes(id=f"{uuid4()} | $,", source="urn:example:source:a|b", type="attachment.received.v1"))
+    event = mark(
+        Attributes(
+            specversion="1.0", id=f"{uuid4()} | $,", source="urn:example:source:a|b", type="attachment.received.v1"
+        )
+    )
     task: Resource = {"resourceType": "Task", "id": str(uuid4()), "status": "requested", "intent": "order"}
     (stored,) = await fhir.transaction([Entry("PUT", f"Task/{task['id']}", task)])
     assert (await fhir.search("Task", {"identifier": mark_token(event)})).matches == ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import AsyncIterator
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
@@ -12,12 +13,12 @@ import pytest
 from adapters.events.memory import MemoryEvents
 from domain.errors import Defect, Malformed, Problem, Unavailable
 from domain.events.catalog import COVERAGE_CHANGED, Topic
-from domain.events.cloud_event import Headers, header, to_headers
+from domain.events.cloud_event import Headers, header, to_headers, to_value
 from domain.events.lane import Lane, Place
 from domain.events.letters import lane_of, position_id
 from tests.support.incoming import MEMBERSHIP, put
-from tests.support.ordered import TOPIC, Ordered, crash_at, event, letters, ordered, parked
-from tests.support.world import START
+from tests.support.ordered import POISON, TOPIC, Ordered, crash_at, event, letters, ordered, parked
+from tests.support.world import OPERATOR, START
 from triggers import consumer
 from triggers import letters as letters_module
 from triggers.event import Kind
@@ -59,6 +60,43 @@ async def test_what_follows_poison_of_its_key_is_parked_and_other_keys_go_on(log
     assert [each.offset for each in parked(log.app).values()] == [at.offset for at in (await log.lane()).parked]
     assert len(parked(log.app)) == 2
     assert len(letters(log.app)) == 1
+
+
+STRANGER = event("bad", source="urn:example:source:unheard-of")
+
+
+@pytest.mark.parametrize(
+    ("value", "headers", "reason"),
+    [
+        (to_value(STRANGER), to_headers(STRANGER), "unknown-source"),
+        (b" " * 2_000_001, to_headers(STRANGER), "unknown-source"),
+        (b"{}", (), "not-a-cloud-event"),
+    ],
+)
+async def test_who_is_not_known_holds_up_nobodys_key(log: Ordered, value: bytes, headers: Headers, reason: str) -> None:
+    assert (await log.app.deliver(TOPIC, "k", value, headers)).kind is Kind.DEAD
+    (letter,) = letters(log.app).values()
+    assert (letter.reason, letter.lane, await log.lane()) == (reason, None, Lane())
+    assert (await log.come("good")).kind is Kind.RAISED
+
+
+async def test_what_is_not_of_its_schema_holds_up_the_key_of_its_source(log: Ordered) -> None:
+    await log.app.deliver(TOPIC, "k", b"{}", to_headers(event("bad")))
+    assert (await log.come("good")).kind is Kind.PARKED
+
+
+async def test_a_key_that_is_not_text_has_one_lane_whoever_reads_it(log: Ordered) -> None:
+    """The trigger gives text, the log bytes."""
+    raw = b"k\xff\xe2\x82"
+    log.recorder.faults["bad"] = POISON
+    bad, good = (
+        log.app.events.append(TOPIC, raw, to_value(event(name)), to_headers(event(name))) for name in ("bad", "good")
+    )
+    by_trigger = replace(bad, key=raw.decode(errors="replace").encode())
+    assert (await log.app.take(by_trigger)).kind is Kind.DEAD
+    body = {"run": "r", "dry": True, "positions": [asdict(good.at)]}
+    (outcome,) = (await log.app.send("POST", "/replays", body, who=OPERATOR)).json["outcomes"]
+    assert outcome["kind"] == "parked"
 
 
 async def test_records_without_a_key_have_no_order(log: Ordered) -> None:
@@ -248,6 +286,8 @@ BODY = json.dumps(event().data).encode()
         (BODY, but("id", b"\xff"), "not-a-cloud-event"),
         (BODY, but("id", None), "not-a-cloud-event"),
         (BODY, but("specversion", b"0.3"), "not-a-cloud-event"),
+        (BODY, tuple(each for each in GOOD if each[0] != "ce_specversion"), "not-a-cloud-event"),
+        (BODY, but("type", b""), "not-a-cloud-event"),
         (BODY, but("type", None), "not-a-cloud-event"),
         (BODY, (*GOOD, ("ce_id", b"another")), "not-a-cloud-event"),
         (BODY, (*GOOD, ("CE_Type", b"dead-letter.v1")), "not-a-cloud-event"),
@@ -262,6 +302,12 @@ async def test_a_record_that_is_no_event_of_its_type_is_a_letter(
     (letter,) = letters(log.app).values()
     assert letter.reason == reason
     assert log.recorder.seen == []
+
+
+async def test_the_place_of_a_value_that_is_no_object_is_the_value(log: Ordered) -> None:
+    await log.app.deliver(TOPIC, "k", b"NaN", GOOD)
+    (letter,) = letters(log.app).values()
+    assert letter.places == ("$",)
 
 
 @pytest.mark.parametrize("extra", [[(f"ce_{n}", b"x") for n in range(20_000)], [("x", b"\xff" * 3_000_000)]])
@@ -292,4 +338,4 @@ async def test_places_name_what_is_ours_alone(log: Ordered) -> None:
 async def test_the_places_of_a_record_without_headers_are_the_headers(log: Ordered) -> None:
     await log.app.deliver(TOPIC, "k", BODY, ())
     (letter,) = letters(log.app).values()
-    assert letter.places == ("headers.ce_id", "headers.ce_source", "headers.ce_type")
+    assert letter.places == tuple(f"headers.ce_{name}" for name in ("specversion", "id", "source", "type"))

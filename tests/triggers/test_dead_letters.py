@@ -20,7 +20,7 @@ from domain.events.data import DeadLetter, Parked
 from domain.events.lane import EVENT_LANE, Lane, lane_key
 from domain.events.letters import lane_of
 from tests.support.incoming import MEMBERSHIP, put
-from tests.support.ordered import POISON, TOPIC, Ordered, crash_at, letters, ordered, parked
+from tests.support.ordered import POISON, TOPIC, Ordered, crash_at, event, letters, ordered, parked
 from tests.support.world import AUDITOR, NURSE, OPERATOR, START, SUBMITTER
 from triggers import lost_letters, redrive
 from triggers.event import Kind
@@ -174,6 +174,19 @@ async def test_a_parked_record_that_is_poison_is_the_next_letter(log: Ordered) -
     log.cure("worse")
     assert (await log.redrive(following)).json["letter"] == "closed"
     assert log.recorder.taken == ["bad", "b", "worse", "d"]
+
+
+async def test_a_parked_record_of_nobody_known_is_a_letter_and_the_rest_goes_on(log: Ordered) -> None:
+    letter = await log.poison("bad")
+    stranger = event("stranger", source="urn:example:source:unheard-of")
+    assert (await log.app.deliver(TOPIC, "k", stranger)).kind is Kind.PARKED
+    await log.come("b")
+    log.cure("bad")
+    reply = await log.redrive(letter)
+    assert (reply.json["letter"], reply.json["handled"], reply.json["next"]) == ("closed", 2, None)
+    assert log.recorder.taken == ["bad", "b"]
+    (left,) = letters(log.app).values()
+    assert (left.reason, left.lane, await log.lane()) == ("unknown-source", None, Lane())
 
 
 async def test_records_that_come_meanwhile_keep_the_order(log: Ordered) -> None:

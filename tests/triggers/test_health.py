@@ -19,7 +19,14 @@ async def test_what_does_not_answer_is_named(door: World) -> None:
     async def away() -> None:
         raise Unavailable("fhir")
 
+    door.rules.available = True
     door.fhir.ready = away  # type: ignore[method-assign]
     door.events.answers = False
-    found = (await door.send("GET", "/health/ready")).json
-    assert found == {"fhir": "unavailable", "rules": "unavailable", "events": "unavailable"}
+    reply = await door.send("GET", "/health/ready")
+    assert (reply.status, reply.json) == (503, {"fhir": "unavailable", "rules": "ready", "events": "unavailable"})
+
+
+async def test_a_log_that_is_away_is_named_and_keeps_nobody_from_sending_requests(door: World) -> None:
+    door.events.answers = False
+    reply = await door.send("GET", "/health/ready")
+    assert (reply.status, reply.json) == (200, {"fhir": "ready", "rules": "ready", "events": "unavailable"})

@@ -13,7 +13,7 @@ from adapters.fhir.base import Entry
 from domain.cases import CaseState
 from domain.errors import Forbidden, NotFound, Unavailable
 from orchestrators.steps import BACKOFF
-from tests.support.incoming import PORTAL, come, coverage_record, everything, listening
+from tests.support.incoming import PORTAL, REVIEWER, come, coverage_record, everything, listening
 from tests.support.samples import request
 from tests.support.world import DIRECTOR, SUBMITTER, World, case_of
 from triggers.event import Kind, Outcome
@@ -205,5 +205,9 @@ async def test_a_coverage_that_is_not_there(app: World) -> None:
         await come(app, coverage_record(app, "nowhere"))
 
 
-async def test_a_portal_may_say_so_where_the_topic_lets_it_write(app: World) -> None:
-    assert await come(app, coverage_record(app, COVERAGE, source=PORTAL)) == Outcome(Kind.IGNORED)
+@pytest.mark.parametrize("source", [PORTAL, REVIEWER])
+async def test_nobody_but_a_membership_system_says_so(app: World, source: str) -> None:
+    await submit(app, REVIEWED)
+    with pytest.raises(Forbidden, match="role"):
+        await come(app, coverage_record(app, COVERAGE, source=source))
+    assert await told(app, CASE) == []

@@ -81,7 +81,8 @@ async def test_a_rejected_record_is_told_with_places_and_leaves_no_letter(app: W
     first, second = reply.json["outcomes"]
     assert first == {
         "topic": Topic.REQUESTS, "partition": broken.partition, "offset": broken.offset, "kind": "rejected",
-        "case": None, "reason": "not-a-cloud-event", "places": ["headers.ce_source", "headers.ce_type"],
+        "case": None, "reason": "not-a-cloud-event",
+        "places": ["headers.ce_specversion", "headers.ce_source", "headers.ce_type"],
     }  # fmt: skip
     assert (second["kind"], second["reason"]) == ("rejected", "organization")
     assert Topic.REQUESTS.dead_letters not in app.events.topics

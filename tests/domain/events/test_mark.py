@@ -9,7 +9,7 @@ from domain.events.mark import EVENT, mark, mark_token, marked
 
 
 def _mark(source: str, id_: str, **more: str) -> str:
-    return mark(Attributes.model_validate({"source": source, "id": id_, "type": "a.v1", **more}))
+    return mark(Attributes.model_validate({"specversion": "1.0", "source": source, "id": id_, "type": "a.v1", **more}))
 
 
 def test_source_and_id_together_name_an_event() -> None:
@@ -22,7 +22,7 @@ def test_source_and_id_together_name_an_event() -> None:
 
 
 def test_copies_of_an_event_have_one_mark() -> None:
-    assert _mark("a", "b", subject="x", traceparent="y", replayid="run") == _mark("a", "b")
+    assert _mark("a", "b", subject="x", traceparent="y") == _mark("a", "b")
 
 
 def test_it_joins_the_identifiers_of_the_task() -> None:
