@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from pydantic import ValidationError
 
@@ -28,6 +29,8 @@ _TEXTS = {
     "decimal_type": ("value", "This must be a number."),
     "string_pattern_mismatch": ("value", "This does not have the form that FHIR asks of its type."),
 }
+_MOST: Final = 10**15
+"""Numbers are below it: what FHIR servers keep of a quantity exactly, and search by."""
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 
 
@@ -36,6 +39,7 @@ def structural_problems(resource: Resource, path: str) -> Iterator[Problem]:
     # Imported here: the models take 200 ms to import, which most functions of a worker never need.
     from fhir.resources.R4B import get_fhir_model_class
 
+    yield from _too_large(resource, path)
     name = resource.get("resourceType")
     try:
         model = get_fhir_model_class(name if isinstance(name, str) else "")
@@ -57,6 +61,15 @@ def structural_problems(resource: Resource, path: str) -> Iterator[Problem]:
             text="The resource has a part that is not FHIR R4 (an unknown contained type?).",
             code="structure",
         )
+
+
+def _too_large(element: Json, path: str) -> Iterator[Problem]:
+    """Each number that FHIR allows and no server keeps."""
+    if isinstance(element, int | float) and abs(element) >= _MOST:
+        yield Problem(path=path, text="Send a number of at most 15 digits.", code="value")
+    elif isinstance(element, dict | list):
+        for step, child in element.items() if isinstance(element, dict) else enumerate(element):
+            yield from _too_large(child, path + _steps([step]))
 
 
 def _at(element: Json, location: Sequence[int | str]) -> Json:
