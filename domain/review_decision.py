@@ -48,7 +48,7 @@ class ItemChoice(_Body):
     criteria: tuple[Code, ...] = ()
     start: date | None = None
     end: date | None = None
-    quantity: float | None = Field(default=None, gt=0)
+    quantity: float | None = Field(default=None, gt=0, lt=10**15)
     information: tuple[Code, ...] = ()
 
 
@@ -142,4 +142,5 @@ _TEXTS: Final = {
     "string_too_long": "This text is too long.",
     "too_long": "This list is too long.",
     "greater_than": "This number must be greater than zero.",
+    "less_than": "Send a number of at most 15 digits.",
 }

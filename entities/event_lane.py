@@ -1,4 +1,4 @@
-"""What waits behind a dead letter: one entity a topic and key, in being only while something waits."""
+"""What waits behind a dead letter: one entity a topic and key, in being while something waits."""
 
 from __future__ import annotations
 

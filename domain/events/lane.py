@@ -45,7 +45,8 @@ class Lane(BaseModel):
     """What waits, in the order in which it came."""
     turn: Turn | None = None
     closed: tuple[Place, ...] = ()
-    """Letters that were dealt with before they held up the lane: they shall not hold it up any more."""
+    """Letters that were dealt with before they held up the lane: they shall not hold it up any more. Kept, as nobody
+    can tell when such a record comes for the last time."""
 
     def holds_up(self, place: Place) -> bool:
         """Whether a record there must wait: an earlier one is a dead letter."""

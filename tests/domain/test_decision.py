@@ -72,6 +72,8 @@ def test_a_decision_is_for_all_items_unless_one_is_named() -> None:
         ({"decision": "deny", "reason": "secret words"}, "/reason"),
         ({"decision": "approve", "note": "x" * 4001}, "/note"),
         ({"decision": "approve", "items": [{"sequence": 1, "quantity": 0}]}, "/items/0/quantity"),
+        ({"decision": "approve", "items": [{"sequence": 1, "quantity": 10**15}]}, "/items/0/quantity"),
+        ({"decision": "approve", "items": [{"sequence": 1, "quantity": float("inf")}]}, "/items/0/quantity"),
         ({"decision": "approve", "start": "soon"}, "/start"),
     ],
 )

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from domain.cases import CaseState
-from domain.errors import Unavailable
+from domain.errors import Rejected, Unavailable
 from domain.events.catalog import Topic
 from tests.support.incoming import (
     PORTAL,
@@ -116,6 +116,25 @@ async def test_the_value_of_nothing_that_is_refused_stands_in_a_letter(
     assert (await app.take(record)).kind is Kind.DEAD
     told = [part for each in app.events.records(Topic.REQUESTS.dead_letters) for part in (each.value, each.headers)]
     assert "zebracanary" not in f"{told} {caplog.text}"
+
+
+async def test_what_the_fhir_server_refuses_is_no_fault_of_ours(app: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refuse(*_: object) -> None:
+        raise Rejected("fhir-refused")
+
+    for bundle in (REVIEWED, ASKED):
+        await app.submit(bundle)
+    await app.settle()
+    number = (await app.record(case_of(ASKED))).tracking_number
+    records = [
+        await request_record(app, BUNDLE),
+        await attachment_record(app, attachment(number, "59408-5", VALUE)),
+        await decision_record(app, await app.task(case_of(REVIEWED)), APPROVE),
+    ]
+    monkeypatch.setattr(app.fhir, "transaction", refuse)
+    for record, topic in zip(records, (Topic.REQUESTS, Topic.ATTACHMENTS, Topic.DECISIONS), strict=True):
+        assert (await app.take(record)).kind is Kind.DEAD
+        assert await reasons(app, topic) == ["fhir-refused"]
 
 
 async def test_a_fhir_server_that_is_away_makes_no_letter(app: World, monkeypatch: pytest.MonkeyPatch) -> None:

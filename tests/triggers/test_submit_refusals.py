@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from domain.errors import Rejected
 from tests.support.samples import SAMPLES, identities, request, resource
 from tests.support.world import OTHER_SUBMITTER, SUBMITTER, Reply, World, case_of, world
 
@@ -68,6 +69,10 @@ def _other_use(bundle: dict[str, Any]) -> None:
     resource(bundle, "Claim")["use"] = "claim"
 
 
+def _endless(bundle: dict[str, Any]) -> None:
+    resource(bundle, "Claim")["item"][0]["quantity"]["value"] = 10**400
+
+
 CLAIM = "Bundle.entry[0].resource"
 NO_CLAIM = ("malformed", "The first entry must be a Claim.", CLAIM)
 UNRESOLVED = "The reference resolves to no entry of this Bundle; include the resource."
@@ -80,6 +85,7 @@ UNRESOLVED = "The reference resolves to no entry of this Bundle; include the res
         (_no_claim, NO_CLAIM),
         (_no_entries, ("malformed", "Send at least one entry, a Claim first.", "Bundle.entry")),
         (_no_patient, ("malformed", UNRESOLVED, f"{CLAIM}.patient")),
+        (_endless, ("malformed", "Send a number of at most 15 digits.", f"{CLAIM}.item[0].quantity.value")),
         (_other_use, ("malformed", "The use of the Claim must be 'preauthorization'.", f"{CLAIM}.use")),
     ],
 )
@@ -112,6 +118,22 @@ async def test_too_many_entries() -> None:
         reply = await door.submit(request("approved-at-once"))
         assert reply.status == 413
         assert _issues(reply) == [("entries", "Send at most 5 entries in a Bundle.", None)]
+
+
+async def test_what_the_fhir_server_refuses_is_told_and_opens_no_case(
+    door: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(*_: object) -> None:
+        raise Rejected("fhir-refused", "the FHIR server refuses the content")
+
+    bundle = request("approved-at-once")
+    with monkeypatch.context() as server:
+        server.setattr(door.fhir, "transaction", refuse)
+        reply = await door.submit(bundle)
+    assert reply.status == 400
+    assert _issues(reply) == [("fhir-refused", "the FHIR server refuses the content", None)]
+    assert reply.json["issue"][0]["code"] == "processing"
+    assert await door.host.durable.hub.status(case_of(bundle)) is None
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH"])

@@ -22,6 +22,7 @@ from domain.errors import Unavailable
 from settings import Settings
 from tests.adapters.events.broker import Broker
 from tests.adapters.events.test_contract import event
+from tests.host.kafka.mock import Cluster
 from tests.ports import free_port
 from tests.stack.servers import WAIT
 
@@ -60,6 +61,18 @@ async def test_marks_of_transactions_are_no_records_and_hold_nobody_up(broker: B
     assert bounds == (0, 4)
     assert [record.value for record in await log.read(topic, 0, *bounds)] == [b"a"]
     assert await log.read(topic, 0, 1, 4) == []
+
+
+async def test_a_header_name_that_is_not_utf_8_keeps_nobody_from_reading_on() -> None:
+    cluster = Cluster()
+    log = KafkaLog(brokers(Settings(kafka_brokers=cluster.address)), timeout=WAIT)
+    for number, name in enumerate((b"good", b"bad\xff", b"good")):
+        cluster.send_raw("t", b"%d" % number, {b"first": b"1", name: b"2"})
+    records = await log.read("t", 0, 0, 3)
+    assert [record.value for record in records] == [b"0", b"1", b"2"]
+    assert [dict(record.headers).keys() for record in records] == [{"first", "good"}, set(), {"first", "good"}]
+    await log.aclose()
+    cluster.close()
 
 
 @pytest.mark.integration

@@ -42,6 +42,23 @@ def test_a_request_is_read() -> None:
     assert request.coverage["id"] == "coverage"
 
 
+@pytest.mark.parametrize("value", [10**15, -(10**15), int("9" * 4000), 1e300])
+def test_a_number_that_no_server_keeps_is_refused_with_its_place(value: float) -> None:
+    bundle = sample()
+    bundle["entry"][0]["resource"]["item"][0]["quantity"]["value"] = value
+    bundle["entry"][1]["resource"]["Jane Doe"] = [value]
+    found = problems(bundle)
+    assert found[f"{CLAIM}.item[0].quantity.value"] == "value"
+    assert "Jane Doe" not in str(found)
+
+
+@pytest.mark.parametrize("value", [10**15 - 1, 999_999_999_999_999.0, 0.1, -5])
+def test_a_number_that_servers_keep_is_taken(value: float) -> None:
+    bundle = sample()
+    bundle["entry"][0]["resource"]["item"][0]["quantity"]["value"] = value
+    assert read(bundle).services(date(2026, 11, 23))[0].quantity == float(value)
+
+
 def test_items_become_facts() -> None:
     (service,) = read(sample()).services(date(2026, 11, 23), LineOfBusiness.MEDICAID)
     assert (service.sequence, service.code, service.quantity) == (1, "E0601", 1.0)
