@@ -5,6 +5,7 @@ Names, numbers, times and event types only: no key, no value.
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -12,6 +13,8 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 KEPT = 500
+UNREADABLE = "(unreadable)"
+_TYPE = re.compile(r"[\w.:/-]{1,100}", re.ASCII)
 
 Outcome = Literal["ok", "failed", "retrying"]
 
@@ -37,6 +40,15 @@ class Delivery:
     """Run time of the invocation, milliseconds."""
 
 
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """Why a function receives nothing."""
+
+    since: datetime
+    reason: str
+    """Words and codes of the host and its libraries."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Position:
     """How far a function has come in one partition."""
@@ -57,7 +69,7 @@ class Deliveries:
         self._recent: deque[tuple[int, Delivery]] = deque(maxlen=kept)
         self._count = 0
         self._positions: dict[str, tuple[Position, ...]] = {}
-        self._outages: dict[str, datetime] = {}
+        self._outages: dict[str, Outage] = {}
 
     def add(self, delivery: Delivery) -> None:
         """Remember a delivery; the oldest one goes."""
@@ -68,18 +80,23 @@ class Deliveries:
         """Replace the positions of a function: those of the partitions that it holds now."""
         self._positions[function] = tuple(positions)
 
-    def away(self, function: str, since: datetime) -> None:
-        """The broker of a function cannot be reached."""
-        self._outages.setdefault(function, since)
+    def away(self, function: str, since: datetime, reason: str) -> None:
+        """A function receives nothing; of an outage that lasts, the reason alone may change."""
+        known = self._outages.get(function)
+        self._outages[function] = Outage(known.since if known else since, reason)
 
     def back(self, function: str) -> None:
-        """The broker of a function answers again."""
+        """A function receives again."""
         self._outages.pop(function, None)
 
     @property
-    def outages(self) -> dict[str, datetime]:
-        """Functions whose broker is away, and since when."""
+    def outages(self) -> dict[str, Outage]:
+        """Functions that receive nothing."""
         return dict(self._outages)
+
+    def outages_view(self) -> dict[str, dict[str, str]]:
+        """The outages as plain JSON: since when, and why."""
+        return {name: {"since": each.since.isoformat(), "reason": each.reason} for name, each in self._outages.items()}
 
     def view(self, after: int = 0) -> dict[str, Any]:
         """Plain JSON: deliveries numbered above ``after`` in order, all positions and outages, the highest number."""
@@ -87,8 +104,17 @@ class Deliveries:
             "last": self._count,
             "deliveries": [_plain(each) for number, each in self._recent if number > after],
             "positions": [asdict(each) for held in self._positions.values() for each in held],
-            "outages": {function: since.isoformat() for function, since in self._outages.items()},
+            "outages": self.outages_view(),
         }
+
+
+def event_type(texts: Iterable[str]) -> str:
+    """The one type that all these records name; empty without one. Foreign text is not kept: it may be anything."""
+    types = set(texts)
+    if len(types) != 1 or "" in types:
+        return ""
+    (found,) = types
+    return found if _TYPE.fullmatch(found) else UNREADABLE
 
 
 def now() -> datetime:

@@ -6,6 +6,7 @@ Used in the host's own process and in the child process of ``--isolate``; the ru
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import threading
 import traceback
@@ -26,6 +27,8 @@ from host.logs import current_instance, current_trace
 from host.message import Message
 
 _PROPAGATOR = TraceContextTextMapPropagator()
+# Its warnings quote what senders put into tracestate.
+logging.getLogger("opentelemetry.trace.span").setLevel(logging.ERROR)
 _HERE = f"{Path(__file__).parent}{os.sep}"
 _thread = threading.local()
 

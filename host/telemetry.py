@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 
 CONNECTION = "APPLICATIONINSIGHTS_CONNECTION_STRING"
 _TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
+_LONGEST_STATE = 512
+_MEMBER = (
+    r"(?:[a-z][-_0-9a-z*/]{0,255}|[a-z0-9][-_0-9a-z*/]{0,240}@[a-z][-_0-9a-z*/]{0,13})"
+    r"=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]"
+)
+_TRACESTATE = re.compile(rf"{_MEMBER}(?:[ \t]*,[ \t]*{_MEMBER}){{0,31}}")
 
 Attributes = Mapping[str, str | int]
 SpanKindName = Literal["internal", "server", "consumer"]
@@ -106,6 +112,16 @@ def trace_id(traceparent: str | None) -> str:
     """The 32 hex digits of the trace, or an empty text."""
     match = _TRACEPARENT.fullmatch(traceparent or "")
     return match.group(1) if match else ""
+
+
+def trace_state(text: str | None) -> str | None:
+    """A ``tracestate`` that a sender gave, if it has the form of https://www.w3.org/TR/trace-context-1/#tracestate-header.
+
+    Libraries quote another one in their warnings: whoever sends it would write into the log.
+    """
+    if not text or len(text) > _LONGEST_STATE or _TRACESTATE.fullmatch(text) is None:
+        return None
+    return text
 
 
 def _child(parent: str | None) -> str:

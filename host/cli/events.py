@@ -49,8 +49,8 @@ def _show(api: Api) -> int:
     print()
     places = sorted(view["positions"], key=lambda each: (each["function"], each["source"], each["partition"]))
     table(("FUNCTION", "SOURCE", "PARTITION", "POSITION", "LAG"), [_place(each) for each in places])
-    for function, since in view["outages"].items():
-        print(f"\n{function}: receives nothing since {_time(since)}: the broker is away, or the topic does not exist.")
+    for function, outage in view["outages"].items():
+        print(f"\n{function}: receives nothing since {_time(outage['since'])}: {outage['reason']}.")
     return 0
 
 

@@ -17,9 +17,10 @@ from typing import Any
 
 from host.call import Call
 from host.clock import Clock
-from host.deliveries import Deliveries, Delivery, Outcome, now
+from host.deliveries import Deliveries, Delivery, Outcome, event_type, now
+from host.eventhubs import spans
 from host.eventhubs.binding import EventHubTrigger
-from host.eventhubs.event import properties, several, single
+from host.eventhubs.event import first_property, several, single
 from host.eventhubs.lane import Lane
 from host.eventhubs.section import EventHubsSection
 from host.http.triggers import log_failure
@@ -34,7 +35,6 @@ PAUSE = timedelta(seconds=1)
 """Before a call that was not run to its end is run again, and between two tries under ``fixed``."""
 _TYPES = ("cloudEvents_type", "cloudEvents:type", "ce_type")
 """CloudEvents in binary mode, by AMQP and by Kafka."""
-_PARENTS = ("cloudEvents_traceparent", "cloudEvents:traceparent", "traceparent", "Diagnostic-Id")
 
 
 class Abandoned(Exception):
@@ -151,18 +151,9 @@ class Deliverer:
         function, many, binary = self.trigger.function, self.trigger.many, self.trigger.binary
         saves = self._is_due(lane)
         message = several(batch, context, saves, binary) if many else single(batch[0], context, saves, binary)
-        parents = [parent for event in batch if (parent := _first(event, _PARENTS))]
-        attributes: dict[str, str | int] = {
-            "messaging.system": "eventhubs",
-            "messaging.operation.type": "process",
-            "messaging.destination.name": self.trigger.hub.name,
-            "messaging.destination.partition.id": str(context.partition_id),
-            "messaging.eventhubs.consumer.group": self.trigger.group,
-            "messaging.batch.message_count": len(batch),
-            "faas.name": function.name,
-        }
-        above = None if many else next(iter(parents), None)
-        links = parents if many else ()
+        parents = spans.parents(batch)
+        above, links = (None, parents) if many else (next(iter(parents), None), ())
+        attributes = spans.attributes(self.trigger, str(context.partition_id), len(batch))
         title = f"process {self.trigger.hub.name}"
         with self._invoker.telemetry.span(title, above, attributes, kind="consumer", links=links) as span:
             call = Call(
@@ -196,7 +187,6 @@ class Deliverer:
         )
 
     def _note(self, context: Any, batch: Sequence[Any], outcome: Outcome, begun: float) -> None:
-        types = {_first(event, _TYPES) for event in batch}
         self._deliveries.add(
             Delivery(
                 time=now(),
@@ -205,13 +195,8 @@ class Deliverer:
                 partition=str(context.partition_id),
                 first=int(batch[0].sequence_number),
                 last=int(batch[-1].sequence_number),
-                type=types.pop() if len(types) == 1 else "",
+                type=event_type(first_property(event, _TYPES) for event in batch),
                 outcome=outcome,
                 ms=(time.perf_counter() - begun) * 1000,
             )
         )
-
-
-def _first(event: Any, names: Sequence[str]) -> str:
-    found = properties(event)
-    return next((str(found[name]) for name in names if found.get(name)), "")

@@ -7,7 +7,7 @@ are those of azure-eventhub.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from host.message import Message, Value
@@ -63,6 +63,13 @@ def body(event: Any) -> bytes:
 def properties(event: Any) -> dict[str, Any]:
     """Application properties, texts decoded."""
     return _plain(event.properties or {})
+
+
+def first_property(event: Any, names: Sequence[str], wanted: Callable[[str], bool] = bool) -> str:
+    """The text of the first of these application properties that is wanted (else: not empty); empty without one."""
+    found = properties(event)
+    texts = (str(found[name]) for name in names if found.get(name))
+    return next((text for text in texts if wanted(text)), "")
 
 
 def _system(event: Any) -> dict[str, Any]:

@@ -67,15 +67,7 @@ class EventHubListener:
         self._complained = asyncio.Event()
         self._said = ""
         self._tasks: list[asyncio.Task[None]] = []
-        self._client = EventHubConsumerClient.from_connection_string(
-            trigger.hub.connection,
-            consumer_group=trigger.group,
-            eventhub_name=trigger.hub.name,
-            checkpoint_store=checkpoints,
-            load_balancing_interval=CLAIM_SECONDS,
-            retry_total=RETRIES,
-            retry_backoff_factor=BACKOFF_SECONDS,
-        )
+        self._client = _client(trigger, checkpoints)
 
     def start(self) -> None:
         """Begin to receive."""
@@ -170,13 +162,25 @@ class EventHubListener:
             log.warning(
                 "%s receives nothing: Event Hubs does not answer (%s); the host keeps trying", self._name, reason
             )
-            self._deliveries.away(self._name, now())
+            self._deliveries.away(self._name, now(), f"Event Hubs does not answer ({reason})")
 
     def _end_outage(self) -> None:
         if self._away:
             self._away, self._complaint, self._said = False, None, ""
             log.warning("%s: Event Hubs answers again", self._name)
             self._deliveries.back(self._name)
+
+
+def _client(trigger: EventHubTrigger, checkpoints: Checkpoints) -> EventHubConsumerClient:
+    return EventHubConsumerClient.from_connection_string(
+        trigger.hub.connection,
+        consumer_group=trigger.group,
+        eventhub_name=trigger.hub.name,
+        checkpoint_store=checkpoints,
+        load_balancing_interval=CLAIM_SECONDS,
+        retry_total=RETRIES,
+        retry_backoff_factor=BACKOFF_SECONDS,
+    )
 
 
 def _position(function: str, hub: str, partition: str, end: int, done: int | None) -> Position:

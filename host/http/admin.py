@@ -70,7 +70,7 @@ class Admin:
         """State of the host."""
         self._check(request)
         functions = [{"name": each.name, "trigger": str(each.kind)} for each in self._app.functions]
-        outages = {name: since.isoformat() for name, since in self._deliveries.outages.items()}
+        outages = self._deliveries.outages_view()
         hub = self._app.host_json.durable.hub_name
         return _json({"id": hub, "state": "Running", "functions": functions, "outages": outages})
 

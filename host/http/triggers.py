@@ -19,6 +19,7 @@ from host.invocation import FunctionFailed
 from host.invoker import AppInvoker
 from host.keys import AuthLevel, Keys
 from host.settings import StartupError, resolve
+from host.telemetry import trace_state
 
 log = logging.getLogger("host.http")
 
@@ -136,7 +137,7 @@ class HttpTriggers:
             "faas.name": target.function.name,
         }
         with self._invoker.telemetry.span(f"{request.method} {target.path}", parent, attributes, kind="server") as span:
-            state = request.headers.get("tracestate")
+            state = trace_state(request.headers.get("tracestate"))
             call = Call(target.function.name, seen, str(uuid.uuid4()), self._invoker.client, span.traceparent, state)
             try:
                 answer = await self._invoker.run(target.function, call)

@@ -11,18 +11,19 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 from host.call import Call
 from host.clock import Clock
-from host.deliveries import Deliveries, Delivery, Outcome, now
+from host.deliveries import Deliveries, Delivery, Outcome, event_type, now
 from host.http.triggers import log_failure
 from host.invocation import FunctionFailed
 from host.invoker import AppInvoker
+from host.kafka import spans
 from host.kafka.binding import KafkaTrigger
-from host.kafka.record import Held, Record, several, single
+from host.kafka.record import Held, Record, by_partition, several, single
 from host.kafka.section import KafkaSection
 from host.retry import FOREVER, with_retries
 
@@ -151,30 +152,17 @@ class Deliverer:
     async def _invoke(self, records: Sequence[Record], retry: int) -> None:
         function, many = self.trigger.function, self.trigger.many
         message = several(records, self.trigger.binary) if many else single(records[0], self.trigger.binary)
-        parents = [parent for record in records if (parent := record.header("traceparent"))]
-        attributes = {
-            "messaging.system": "kafka",
-            "messaging.operation.type": "process",
-            "messaging.destination.name": self.trigger.topic,
-            "messaging.consumer.group.name": self.trigger.group,
-            "faas.name": function.name,
-        } | _where(records)
-        invocation = str(uuid.uuid4())
-        telemetry = self._invoker.telemetry
-        with telemetry.span(
-            f"process {self.trigger.topic}",
-            None if many else next(iter(parents), None),
-            attributes,
-            kind="consumer",
-            links=parents if many else (),
-        ) as span:
+        above, state = (None, None) if many else spans.parent(records[0])
+        links = [link for record in records if (link := spans.parent(record)[0])] if many else ()
+        title, attributes = f"process {self.trigger.topic}", spans.attributes(self.trigger, records)
+        with self._invoker.telemetry.span(title, above, attributes, kind="consumer", links=links) as span:
             call = Call(
                 function.name,
                 message,
-                invocation,
+                str(uuid.uuid4()),
                 self._invoker.client if function.client_params else "",
                 span.traceparent,
-                records[0].header("tracestate") if not many else None,
+                state,
                 retry_count=retry,
                 max_retry_count=function.retry.max_retry_count if function.retry else 0,
             )
@@ -208,7 +196,6 @@ class Deliverer:
     def _note(self, records: Sequence[Record], outcome: Outcome, begun: float) -> None:
         took, at = (time.perf_counter() - begun) * 1000, now()
         for held, own in by_partition(records).items():
-            types = {record.header(TYPE) for record in own}
             self._deliveries.add(
                 Delivery(
                     time=at,
@@ -217,28 +204,8 @@ class Deliverer:
                     partition=str(held.partition),
                     first=own[0].offset,
                     last=own[-1].offset,
-                    type=types.pop() if len(types) == 1 else "",
+                    type=event_type(record.header(TYPE) for record in own),
                     outcome=outcome,
                     ms=took,
                 )
             )
-
-
-def by_partition(records: Iterable[Record]) -> dict[Held, list[Record]]:
-    """Records in their order, apart by partition."""
-    found: dict[Held, list[Record]] = {}
-    for record in records:
-        found.setdefault(record.held, []).append(record)
-    return found
-
-
-def _where(records: Sequence[Record]) -> dict[str, str | int]:
-    """Span attributes that tell which records these are."""
-    parts = by_partition(records)
-    if len(parts) > 1:
-        return {"messaging.batch.message_count": len(records)}
-    first = records[0]
-    where: dict[str, str | int] = {"messaging.destination.partition.id": str(first.held.partition)}
-    if len(records) > 1:
-        return where | {"messaging.batch.message_count": len(records)}
-    return where | {"messaging.kafka.offset": first.offset}

@@ -7,8 +7,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
-from host.kafka.delivery import by_partition
-from host.kafka.record import Held, Record
+from host.kafka.record import Held, Record, by_partition
 
 Deliver = Callable[[Sequence[Record]], Awaitable[None]]
 

@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Sequence
 from concurrent.futures import TimeoutError as StillRunning
 from datetime import timedelta
+from typing import Any
 
 from host.clock import Clock
 from host.deliveries import Deliveries, Position, now
@@ -41,14 +42,9 @@ class KafkaListener:
         self._deliveries = deliveries
         self._loop = asyncio.get_running_loop()
         azure = compat == "azure"
-        settings = section.librdkafka() | {
-            **trigger.client,
-            "group.id": trigger.group,
-            "enable.auto.commit": True,
-            "enable.auto.offset.store": False,
-        }
         cycle = (cycles.azure if azure else cycles.fixed)(section)
-        self._subscriber = Subscriber(self._name, trigger.topic, settings, cycle, Outage(self._name, self._broker))
+        outage = Outage(self._name, self._outage)
+        self._subscriber = Subscriber(self._name, trigger.topic, _settings(trigger, section), cycle, outage)
         pause = timedelta(0) if azure else FIXED_PAUSE
         done = self._subscriber.done
         self._deliverer = Deliverer(trigger, section, invoker, clock, deliveries, done, pause)
@@ -88,11 +84,21 @@ class KafkaListener:
         found = [_position(self._name, held, end) for held, end in places]
         self._loop.call_soon_threadsafe(self._deliveries.place, self._name, found)
 
-    def _broker(self, away: bool) -> None:
-        if away:
-            self._loop.call_soon_threadsafe(self._deliveries.away, self._name, now())
-        else:
+    def _outage(self, reason: str | None) -> None:
+        if reason is None:
             self._loop.call_soon_threadsafe(self._deliveries.back, self._name)
+        else:
+            self._loop.call_soon_threadsafe(self._deliveries.away, self._name, now(), reason)
+
+
+def _settings(trigger: KafkaTrigger, section: KafkaSection) -> dict[str, Any]:
+    """Of librdkafka."""
+    return section.librdkafka() | {
+        **trigger.client,
+        "group.id": trigger.group,
+        "enable.auto.commit": True,
+        "enable.auto.offset.store": False,
+    }
 
 
 def _position(function: str, held: Held, end: int | None) -> Position:

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from host.message import Message, Value
 
 Headers = tuple[tuple[str, bytes], ...]
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(milliseconds=1)
+"""Writers may set any 64 bits as the timestamp."""
 
 
 @dataclass(slots=True, eq=False)
@@ -51,6 +54,14 @@ class Record:
     def header(self, name: str) -> str:
         """The text of the first header of that name; empty without one."""
         return next((value.decode("utf-8", "replace") for key, value in self.headers if key == name), "")
+
+
+def by_partition(records: Iterable[Record]) -> dict[Held, list[Record]]:
+    """Records in their order, apart by partition."""
+    found: dict[Held, list[Record]] = {}
+    for record in records:
+        found.setdefault(record.held, []).append(record)
+    return found
 
 
 def single(record: Record, binary: bool) -> Message:
@@ -106,5 +117,5 @@ def _text(content: bytes | None) -> str | None:
 
 
 def _instant(record: Record) -> str:
-    at = datetime.fromtimestamp(max(record.timestamp, 0) / 1000, UTC)
+    at = _EPOCH + timedelta(milliseconds=min(max(record.timestamp, 0), _LAST))
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -13,12 +13,13 @@ from host.clock import Clock
 from host.deliveries import Deliveries
 from host.functions import Kind
 from host.invoker import AppInvoker
-from host.kafka.binding import read_output, read_trigger
+from host.kafka.binding import KafkaOutput, read_output, read_trigger
 from host.options import Compat
 from host.settings import StartupError
 
 if TYPE_CHECKING:
     from host.kafka.listener import KafkaListener
+    from host.kafka.output import Producers
 
 
 class KafkaRunner:
@@ -52,12 +53,7 @@ class KafkaRunner:
         if self._triggers or outputs:
             _check_library()
         self._listeners: list[KafkaListener] = []
-        if outputs:
-            from host.kafka.output import Producers
-
-            self._producers: Producers | None = Producers(outputs, compat)
-        else:
-            self._producers = None
+        self._producers = _producers(outputs, compat) if outputs else None
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -103,6 +99,12 @@ class KafkaRunner:
         """Send what functions have put out, when none runs any more."""
         if self._producers is not None:
             await self._producers.close()
+
+
+def _producers(outputs: Mapping[tuple[str, str], KafkaOutput], compat: Compat) -> Producers:
+    from host.kafka.output import Producers
+
+    return Producers(outputs, compat)
 
 
 def _check_library() -> None:

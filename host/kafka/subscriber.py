@@ -15,7 +15,9 @@ from typing import Any, Protocol
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from host.kafka.headers import headers
 from host.kafka.outage import Outage, library_log
+from host.kafka.positions import ends
 from host.kafka.record import Held, Record
 
 log = logging.getLogger("host.kafka")
@@ -29,7 +31,10 @@ IDLE_BACKOFF = 0.05
 RELEASE = 5.0
 """Seconds that running functions get to end when their partitions are taken away."""
 PLACES_EVERY = 1.0
-_UNKNOWN = (-1, -1)
+FIRST_PAUSE = 1.0
+"""Seconds before a consumer that failed is begun anew; doubled each time."""
+LONGEST_PAUSE = 60.0
+"""A consumer that ran so long before it failed counts as sound."""
 
 
 class Listener(Protocol):
@@ -46,7 +51,7 @@ class Listener(Protocol):
 
 
 class Subscriber(threading.Thread):
-    """Consumes one topic for one function until told to finish."""
+    """Consumes one topic for one function until told to finish, whatever happens."""
 
     def __init__(
         self, name: str, topic: str, settings: Mapping[str, Any], cycle: Callable[[Subscriber], None], outage: Outage
@@ -66,7 +71,9 @@ class Subscriber(threading.Thread):
         self._held: dict[int, Held] = {}
         self._placed = 0.0
         self._from_first = settings.get("auto.offset.reset") == "earliest"
-        self._consumer = Consumer({**settings, "error_cb": self._on_error}, logger=library_log("debug" in settings))
+        self._settings = {**settings, "error_cb": self._on_error}
+        self._consumer = self._make()
+        self._closed = False
 
     def done(self, held: Held, position: int, count: int) -> None:
         """Records of a partition are done up to ``position`` (exclusive). From any thread."""
@@ -74,17 +81,48 @@ class Subscriber(threading.Thread):
 
     def run(self) -> None:
         """The thread."""
+        pause = FIRST_PAUSE
+        while True:
+            begun = time.monotonic()
+            if self._consume():
+                return
+            if time.monotonic() - begun > LONGEST_PAUSE:
+                pause = FIRST_PAUSE
+            if self.quiet.wait(pause):
+                return
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+    def _consume(self) -> bool:
+        """Consume until told to finish; False: an error nobody foresaw ended it, and the records come again."""
         try:
+            if self._closed:
+                self._consumer, self._closed, self.paused = self._make(), False, False
             self._consumer.subscribe([self._topic], on_assign=self._assign, on_revoke=self._revoke, on_lost=self._lose)
             while not self.quiet.is_set():
                 self._cycle(self)
             self.finished.wait()
             self.store()
-        except Exception:
-            log.exception("The consumer of %s has ended", self._topic)
+            return True
+        except Exception as error:
+            self._outage.fail(error)
+            return False
         finally:
+            self._close()
+
+    def _make(self) -> Consumer:
+        return Consumer(self._settings, logger=library_log("debug" in self._settings))
+
+    def _close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        try:
             # Commits what is stored and leaves the group, which then shares out the partitions at once.
             self._consumer.close()
+        except Exception as error:
+            log.warning("%s: the consumer was not closed in order (%s)", self._topic, type(error).__name__)
+        if self._held:
+            self._abandon(list(self._held.values()), RELEASE)
 
     def poll(self, seconds: float, count: int) -> list[Record]:
         """Up to ``count`` records: waits for the first one only."""
@@ -124,6 +162,7 @@ class Subscriber(threading.Thread):
     def _record(self, message: Message) -> Record | None:
         error = message.error()
         if error is not None:
+            self._check(error)
             self._outage.complain(error)
             return None
         self._outage.end()
@@ -131,8 +170,7 @@ class Subscriber(threading.Thread):
         if held is None:
             return None
         held.waiting += 1
-        headers = tuple((name, value or b"") for name, value in message.headers() or ())
-        return Record(held, message.offset(), message.timestamp()[1], message.key(), message.value(), headers)
+        return Record(held, message.offset(), message.timestamp()[1], message.key(), message.value(), headers(message))
 
     def _assign(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         self._outage.end()
@@ -149,10 +187,14 @@ class Subscriber(threading.Thread):
 
     def _lose(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         log.warning("%s: partitions were lost to others: what ran for them runs there again", self._topic)
-        gone = self._forget(partitions)
+        self._abandon(self._forget(partitions), 0)
+
+    def _abandon(self, gone: Sequence[Held], seconds: float) -> None:
+        """What runs for these partitions runs again elsewhere: store nothing of it, and let it end."""
         for held in gone:
-            held.lost = True
-        self.listener.release(gone, 0)
+            held.closing = held.lost = True
+            self._held.pop(held.partition, None)
+        self.listener.release(gone, seconds)
 
     def _forget(self, partitions: Sequence[TopicPartition]) -> list[Held]:
         found = [held for each in partitions if (held := self._held.pop(each.partition, None)) is not None]
@@ -174,45 +216,18 @@ class Subscriber(threading.Thread):
     def _look_around(self) -> None:
         """Each second: positions; while the broker is away, whether it is back."""
         now = time.monotonic()
-        if now - self._placed < PLACES_EVERY and not self._outage.suspected:
+        if now - self._placed < PLACES_EVERY and not self._outage.urgent:
             return
         self._placed = now
-        if self._outage.lasts or self._outage.suspected:
+        if self._outage.asks:
             self._outage.look(self._consumer, self._topic)
         elif self._held:
-            self.listener.places(self._ends())
-
-    def _ends(self) -> list[tuple[Held, int | None]]:
-        """The end of each partition; on the way, positions where none is known yet."""
-        marks = {held: self._marks(held) for held in self._held.values()}
-        new = [held for held, (_, high) in marks.items() if high >= 0 and held.position is None and not held.asked]
-        if new:
-            self._ask_positions({held: marks[held] for held in new})
-        return [(held, high if high >= 0 else None) for held, (_, high) in marks.items()]
-
-    def _marks(self, held: Held) -> tuple[int, int]:
-        """First and next offset of a partition, as the library last heard; negative: not yet."""
-        try:
-            place = TopicPartition(held.topic, held.partition)
-            return self._consumer.get_watermark_offsets(place, cached=True) or _UNKNOWN
-        except KafkaException:
-            return _UNKNOWN
-
-    def _ask_positions(self, marks: Mapping[Held, tuple[int, int]]) -> None:
-        """Where the group left off; without an offset of its own it begins with the first or the next record."""
-        for held in marks:
-            held.asked = True
-        places = [TopicPartition(held.topic, held.partition) for held in marks]
-        try:
-            answers = {each.partition: each.offset for each in self._consumer.committed(places, timeout=1.0)}
-        except KafkaException:
-            return
-        for held, (low, high) in marks.items():
-            committed = answers[held.partition]
-            if committed >= 0:
-                held.position = committed
-            elif low == high or (self._from_first and low >= 0):
-                held.position = low
+            self.listener.places(ends(self._consumer, self._held.values(), self._from_first))
 
     def _on_error(self, error: KafkaError) -> None:
+        self._check(error)
         self._outage.report(error)
+
+    def _check(self, error: KafkaError) -> None:
+        if error.fatal():
+            raise KafkaException(error)  # the library does nothing more with this consumer

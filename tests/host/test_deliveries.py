@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from host.deliveries import Deliveries, Delivery, Position
+import pytest
+
+from host.deliveries import UNREADABLE, Deliveries, Delivery, Position, event_type
 
 AT = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 ONE = Delivery(time=AT, function="f", source="t", partition="0", first=1, last=3, type="a.b", outcome="ok", ms=1.26)
@@ -51,9 +53,27 @@ def test_positions_of_a_function_are_replaced() -> None:
 
 def test_an_outage_keeps_its_beginning() -> None:
     deliveries = Deliveries()
-    deliveries.away("f", AT)
-    deliveries.away("f", datetime(2026, 1, 6, tzinfo=UTC))
-    assert deliveries.view()["outages"] == {"f": "2026-01-05T09:00:00+00:00"}
+    deliveries.away("f", AT, "one")
+    deliveries.away("f", datetime(2026, 1, 6, tzinfo=UTC), "other")
+    assert deliveries.view()["outages"] == {"f": {"since": "2026-01-05T09:00:00+00:00", "reason": "other"}}
     deliveries.back("f")
     deliveries.back("f")
     assert deliveries.outages == {}
+
+
+@pytest.mark.parametrize(
+    ("texts", "shown"),
+    [
+        (["a.b_c:1/x-y", "a.b_c:1/x-y"], "a.b_c:1/x-y"),
+        (["a", "b"], ""),
+        ([""], ""),
+        ([], ""),
+        (["Jane Doe"], UNREADABLE),
+        (["\x1b[31m"], UNREADABLE),
+        (["a\n"], UNREADABLE),
+        (["\u00e4"], UNREADABLE),
+        (["a" * 101], UNREADABLE),
+    ],
+)
+def test_of_a_type_only_what_has_its_form_is_kept(texts: list[str], shown: str) -> None:
+    assert event_type(texts) == shown

@@ -1,12 +1,15 @@
-"""A Kafka broker in the test's own process (librdkafka's mock cluster) and apps made on the spot."""
+"""A Kafka broker in the test's own process (librdkafka's mock cluster)."""
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
+
+from tests.host.kafka.mock import Cluster
 
 PARTITIONS = 4
 """Of topics that the mock broker makes by itself."""
@@ -16,15 +19,20 @@ class Broker:
     """One mock broker. Topics come to be with the first record."""
 
     def __init__(self) -> None:
-        self._producer = Producer({"test.mock.num.brokers": 1, "linger.ms": 0})
-        broker = next(iter(self._producer.list_topics(timeout=10).brokers.values()))
-        self.address = f"{broker.host}:{broker.port}"
+        self.cluster = Cluster()
+        self.address = self.cluster.address
+        self._producer = Producer({"bootstrap.servers": self.address, "linger.ms": 0})
 
     def send(self, topic: str, *values: bytes | None, **record: Any) -> None:
         """Write records; returns when the broker has them."""
         for value in values:
             self._producer.produce(topic, value, **record)
         assert self._producer.flush(20) == 0
+
+    def close(self) -> None:
+        """End it; nobody may use it any more."""
+        del self._producer
+        self.cluster.close()
 
     def committed(self, topic: str, group: str, partition: int = 0) -> int:
         """The committed offset of a group; negative without one."""
@@ -50,11 +58,13 @@ class Broker:
 
 
 @pytest.fixture(scope="session")
-def broker() -> Broker:
-    return Broker()
+def broker() -> Iterator[Broker]:
+    made = Broker()
+    yield made
+    made.close()
 
 
 @pytest.fixture
 def topic(broker: Broker) -> str:
-    """The name of a topic of the test's own."""
+    """The name of a topic of the test's own; also for its group, as the mock is slow to let members of another go."""
     return f"topic-{uuid.uuid4().hex[:8]}"

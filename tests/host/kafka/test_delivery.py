@@ -232,6 +232,41 @@ async def test_span_continues_the_record_and_holds_no_value() -> None:
     assert "canary" not in single.to_json() + batch.to_json()
 
 
+@pytest.mark.parametrize(
+    ("headers", "trace", "state"),
+    [
+        ({"traceparent": PARENT, "tracestate": "a=1"}, "a" * 32, "a=1"),
+        ({"ce_traceparent": PARENT, "ce_tracestate": "b=2", "tracestate": "a=1"}, "a" * 32, "b=2"),
+        ({"traceparent": "canary", "ce_traceparent": PARENT}, "a" * 32, ""),
+        ({"traceparent": PARENT, "ce_traceparent": PARENT.replace("a", "c")}, "a" * 32, ""),
+        ({"traceparent": PARENT, "tracestate": "a=1\nERROR canary"}, "a" * 32, ""),
+        ({"traceparent": PARENT, "tracestate": "a=" + "x" * 600}, "a" * 32, ""),
+        ({"traceparent": PARENT, "tracestate": "canary=1,canary=2"}, "a" * 32, "canary=1,canary=2"),
+    ],
+)
+async def test_trace_of_a_record(
+    headers: dict[str, Any], trace: str, state: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of the sender's trace only what has its form is passed on, and nothing of it comes into the log."""
+    seen = list[Any]()
+
+    def f(event: func.KafkaEvent, context: func.Context) -> None:
+        seen.append((context.trace_context.trace_parent.split("-")[1], context.trace_context.trace_state))
+
+    async with delivering(f) as world:
+        await world.deliverer.deliver([record(Held("orders", 1), 7, **headers)])
+    assert seen == [(trace, state)]
+    assert "canary" not in caplog.text
+
+
+async def test_type_that_is_no_type_is_not_kept() -> None:
+    def f(event: func.KafkaEvent) -> None: ...
+
+    async with delivering(f) as world:
+        await world.deliverer.deliver([record(Held("orders", 1), 7, ce_type="\x1b[31mcanary")])
+        assert [each["type"] for each in world.deliveries.view()["deliveries"]] == ["(unreadable)"]
+
+
 class Slow:
     """A delivery that takes until it is let go."""
 

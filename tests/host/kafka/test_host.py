@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
+from argparse import Namespace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,14 @@ import pytest
 
 from host.app import load_app
 from host.call import Call
+from host.cli.api import Api
+from host.cli.events import events
 from host.clock import SystemClock
 from host.isolation import IsolatedInvoker
+from host.kafka import cycles
 from host.kafka.record import Held, several
+from host.kafka.section import KafkaSection
+from host.kafka.subscriber import Subscriber
 from host.options import Compat
 from host.settings import StartupError
 from host.testing_http import HttpHost, http_host
@@ -50,7 +57,9 @@ async def test_from_record_to_output(broker: Broker, topic: str, out: str, compa
     app, seen, failures = func.FunctionApp(), list[Any](), list[int]()
 
     @app.function_name("one")
-    @app.kafka_trigger(arg_name="event", topic=topic, broker_list=broker.address, data_type="binary")
+    @app.kafka_trigger(
+        arg_name="event", topic=topic, broker_list=broker.address, consumer_group=topic, data_type="binary"
+    )
     @app.kafka_output(arg_name="out", topic=out, broker_list=broker.address, linger_ms=0)
     def one(event: func.KafkaEvent, out: func.Out[str]) -> None:
         if event.get_body() == b"bad" and not failures:
@@ -61,7 +70,7 @@ async def test_from_record_to_output(broker: Broker, topic: str, out: str, compa
 
     @app.function_name("many")
     @app.kafka_trigger(
-        arg_name="events", topic=topic, broker_list=broker.address, consumer_group="many", cardinality="many"
+        arg_name="events", topic=topic, broker_list=broker.address, consumer_group=f"{topic}-many", cardinality="many"
     )
     async def many(events) -> None:  # type: ignore[no-untyped-def]
         seen.extend(json.loads(event.get_body())["Value"] for event in events)
@@ -77,8 +86,8 @@ async def test_from_record_to_output(broker: Broker, topic: str, out: str, compa
         assert {each["type"] for each in view["deliveries"]} == {"a.b"}
         async with host.client.get("/admin/deliveries") as response:
             assert response.status == 401
-    assert broker.committed(topic, "$Default", 1) == 2
-    assert broker.committed(topic, "many", 1) == 2
+    assert broker.committed(topic, topic, 1) == 2
+    assert broker.committed(topic, f"{topic}-many", 1) == 2
     records = {each.value(): each for each in broker.read(out, 2)}
     assert set(records) == {b"made", b'{"Value": "plain"}'}, "an envelope with a field missing is the value itself"
     assert (records[b"made"].key(), records[b"made"].headers()) == (b"k", [("ce_type", b"a.b")])
@@ -88,7 +97,9 @@ async def test_stop_lets_a_running_function_end_and_the_rest_comes_again(broker:
     begun, go, loop = list[int](), asyncio.Event(), asyncio.get_running_loop()
     app = func.FunctionApp()
 
-    @app.kafka_trigger(arg_name="event", topic=topic, broker_list=broker.address, data_type="binary")
+    @app.kafka_trigger(
+        arg_name="event", topic=topic, broker_list=broker.address, consumer_group=topic, data_type="binary"
+    )
     async def one(event: func.KafkaEvent) -> None:
         begun.append(event.offset or 0)
         await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(go.wait(), loop))
@@ -98,13 +109,60 @@ async def test_stop_lets_a_running_function_end_and_the_rest_comes_again(broker:
         await until(lambda: begun)
         loop.call_later(0.2, go.set)
     assert begun == [0]
-    assert broker.committed(topic, "$Default") == 1
+    assert broker.committed(topic, topic) == 1
+
+
+async def test_header_name_that_is_no_text(broker: Broker, topic: str) -> None:
+    """The record comes without headers, and the next ones come too."""
+    app, seen = func.FunctionApp(), list[Any]()
+
+    @app.kafka_trigger(
+        arg_name="event", topic=topic, broker_list=broker.address, consumer_group=topic, data_type="binary"
+    )
+    def one(event: func.KafkaEvent) -> None:
+        seen.append((event.get_body(), event.headers))
+
+    broker.cluster.send_raw(topic, b"bad", {b"ce_type": b"a.b", b"\xff\xfe": b"x"})
+    broker.send(topic, b"good", partition=0)
+    async with http_host(index(app, SAFE), compat="fixed", run_kafka=True):
+        await until(lambda: len(seen) == 2)
+    assert seen == [(b"bad", []), (b"good", [])]
+
+
+async def test_consumer_that_failed_is_shown(
+    broker: Broker, topic: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    app = func.FunctionApp()
+
+    @app.kafka_trigger(arg_name="event", topic=topic, broker_list=broker.address, consumer_group=topic)
+    def one(event: str) -> None: ...
+
+    def cycle(_: KafkaSection) -> cycles.Cycle:
+        def fail(_: Subscriber) -> None:
+            raise RuntimeError
+
+        return fail
+
+    monkeypatch.setattr(cycles, "fixed", cycle)
+    async with http_host(index(app, SAFE), compat="fixed", run_kafka=True) as host:
+        await until(lambda: host.deliveries.outages)
+        async with host.client.get("/admin/host/status", headers={"x-functions-key": host.keys.master}) as response:
+            shown = (await response.json())["outages"]["one"]
+        assert shown["reason"] == "its consumer failed (RuntimeError) and is begun anew"
+        assert datetime.fromisoformat(shown["since"]).tzinfo is not None
+        view = await status(host)
+        monkeypatch.setattr(Api, "__init__", lambda self, data: None)
+        monkeypatch.setattr(Api, "admin", lambda *_: view)
+        assert events(Namespace(data=None, id=None, name=None, follow=False)) == 0
+    assert "one: receives nothing since" in capsys.readouterr().out
 
 
 async def test_topic_that_comes_later(broker: Broker, topic: str, caplog: pytest.LogCaptureFixture) -> None:
     app, seen = func.FunctionApp(), list[Any]()
 
-    @app.kafka_trigger(arg_name="event", topic=topic, broker_list=broker.address, data_type="binary")
+    @app.kafka_trigger(
+        arg_name="event", topic=topic, broker_list=broker.address, consumer_group=topic, data_type="binary"
+    )
     def one(event: func.KafkaEvent) -> None:
         seen.append(event.get_body())
 

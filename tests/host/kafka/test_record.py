@@ -11,7 +11,7 @@ import pytest
 from azure.functions.kafka import KafkaTriggerConverter
 
 from host.call import Call, call_from_json, call_to_json
-from host.kafka.record import Held, several, single
+from host.kafka.record import Held, Record, several, single
 from host.message import Message
 from tests.host.kafka.inline import record
 
@@ -49,6 +49,20 @@ def test_text_event_is_an_envelope() -> None:
         "Key": "key",
         "Headers": [{"Key": "h", "Value": "eA=="}],
     }
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "shown"),
+    [
+        (-(2**63), "1970-01-01T00:00:00.000Z"),
+        (1_767_603_600_999, "2026-01-05T09:00:00.999Z"),
+        (2**63 - 1, "9999-12-31T23:59:59.999Z"),
+    ],
+)
+def test_any_timestamp_of_a_writer_has_an_instant(timestamp: int, shown: str) -> None:
+    one = Record(HELD, 7, timestamp, None, b"v", ())
+    assert event(single(one, binary=True)).timestamp == shown
+    assert json.loads(event(several([one], binary=False))[0].get_body())["Timestamp"] == shown
 
 
 @pytest.mark.parametrize("binary", [True, False])
