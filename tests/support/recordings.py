@@ -241,10 +241,10 @@ async def record(way: Way) -> dict[str, Any]:
 
 
 def written(recording: dict[str, Any]) -> str:
-    """One line an event, so that a difference can be read."""
+    """One line an event, so that a difference can be read; frames name files from here on."""
     head = {key: value for key, value in recording.items() if key != "history"}
     events = ",\n".join(json.dumps(event) for event in recording["history"])
-    return f'{json.dumps(head)[:-1]}, "history": [\n{events}\n]}}\n'
+    return f'{json.dumps(head)[:-1]}, "history": [\n{events}\n]}}\n'.replace(f"{Path.cwd()}/", "")
 
 
 async def _main() -> None:
