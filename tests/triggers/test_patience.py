@@ -59,10 +59,11 @@ async def test_while_a_system_is_away_nothing_is_given_up(
         raise Unavailable("x")
 
     for holder in (type(log.app.fhir), Instances):
-        await tried(log, bad, 10)
-        with monkeypatch.context() as outage:
-            outage.setattr(holder, "ready", away)
-            await tried(log, bad, 20)
+        for minutes in (3, 20):
+            await tried(log, bad, 14)
+            with monkeypatch.context() as outage:
+                outage.setattr(holder, "ready", away)
+                await tried(log, bad, minutes)
     await tried(log, bad, 15)
     assert not letters(log.app)
     assert (await log.app.take(bad)).kind is Kind.DEAD
