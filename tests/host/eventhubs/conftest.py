@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +16,35 @@ from azure.eventhub import EventData
 from azure.eventhub.aio import EventHubProducerClient
 
 from host.app import AppIndex
+from host.eventhubs import delivery, listener
 from host.functions import describe
 from host.settings import HostJson
 from tests.support.amqp import EventHubsServer
 
 SETTING = "EVENT_HUBS"
+_NAPPING = ("aio._client_base_async", "aio._eventprocessor.event_processor", "_pyamqp.aio._client_async")
+"""Modules of azure-eventhub that sleep between two looks: 50 ms a frame of each handshake, 1 s at the end."""
+_FASTER = 10
+
+
+class _Hurried:
+    """``asyncio``, with naps of a tenth."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(asyncio, name)
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds / _FASTER)
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the library nor the host waits as long as usual between two looks."""
+    for name in _NAPPING:
+        monkeypatch.setattr(import_module(f"azure.eventhub.{name}"), "asyncio", _Hurried())
+    for name in ("LOOK_SECONDS", "AWAY_LOOK_SECONDS"):
+        monkeypatch.setattr(listener, name, getattr(listener, name) / _FASTER)
+    monkeypatch.setattr(delivery, "PAUSE", timedelta(seconds=0.1))
 
 
 @pytest.fixture
@@ -58,7 +84,7 @@ class Seen:
         """Remember a call; from the host's loop or that of the functions."""
         self.calls.append(call)
 
-    async def until(self, count: int, seconds: float = 30) -> list[Any]:
+    async def until(self, count: int, seconds: float = 60) -> list[Any]:
         """The calls, once there are so many."""
         async with asyncio.timeout(seconds):
             while len(self.calls) < count:  # noqa: ASYNC110 (functions run on another loop)

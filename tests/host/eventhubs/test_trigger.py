@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 import typing
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from azure.eventhub import EventData
 
 from host.clock import SystemClock
+from host.eventhubs.delivery import Deliverer
 from host.testing_http import http_host
 from tests.host.eventhubs.conftest import SETTING, Seen, index
 from tests.support.amqp import EventHubsServer
@@ -76,7 +78,7 @@ async def test_many_events_a_call_come_from_one_partition(server: EventHubsServe
     await send("in", *(f"k{n}" for n in range(5)), key="k")
     await send("in", *(f"j{n}" for n in range(5)), key="jj")
     async with host(app, maxEventBatchSize=3):
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while sum(map(len, seen.calls)) < 10:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
     assert {len({event.partition_key for event in call}) for call in seen.calls} == {1}
@@ -98,23 +100,31 @@ async def test_a_restart_goes_on_behind_the_last_checkpoint(
     await send("one", "c")
     async with host(recording(seen), checkpoints=file) as running:
         assert await seen.until(3) == ["a", "b", "c"]
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while running.deliveries.view()["positions"][0]["position"] != 3:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
         assert running.deliveries.view()["positions"][0]["lag"] == 0
 
 
 async def test_a_stop_lets_the_running_call_end_and_keeps_its_checkpoint(
-    server: EventHubsServer, send: Send, seen: Seen, tmp_path: Path
+    server: EventHubsServer, send: Send, seen: Seen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    app, ended = func.FunctionApp(), list[str]()
+    app, ended, stopping = func.FunctionApp(), list[str](), threading.Event()
+    stop = Deliverer.stop
+
+    async def told(deliverer: Deliverer) -> None:
+        stopped = asyncio.create_task(stop(deliverer))
+        await asyncio.sleep(0)
+        stopping.set()
+        await stopped
 
     @trigger(app)
-    async def take(event: func.EventHubEvent) -> None:
+    def take(event: func.EventHubEvent) -> None:
         seen.add(event.get_body().decode())
-        await asyncio.sleep(0.5)
+        assert stopping.wait(60)
         ended.append(event.get_body().decode())
 
+    monkeypatch.setattr(Deliverer, "stop", told)
     await send("one", "a", "b")
     async with host(app, checkpoints=tmp_path / "file"):
         await seen.until(1)
@@ -180,13 +190,13 @@ async def test_an_outage_is_said_once_and_ends(
     async with host(recording(seen)) as running:
         await seen.until(1)
         await server.stop()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while not running.deliveries.outages:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
         await server.start()
         await send("one", "b")
         assert await seen.until(2) == ["a", "b"]
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while running.deliveries.outages:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
     assert seen.calls == ["a", "b"]
@@ -216,7 +226,7 @@ async def test_a_partition_that_another_receiver_took_is_received_again(
         await send("one", "b")
         assert await seen.until(2) == ["a", "b"]
         said = "take: a receiver ended (ConnectionLostError, amqp:link:stolen) and is begun anew"
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while said not in caplog.text:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
         assert not running.deliveries.outages

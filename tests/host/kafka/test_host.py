@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 import uuid
 from argparse import Namespace
 from datetime import datetime
@@ -20,6 +21,7 @@ from host.cli.events import events
 from host.clock import SystemClock
 from host.isolation import IsolatedInvoker
 from host.kafka import cycles
+from host.kafka.delivery import Deliverer
 from host.kafka.record import Held, several
 from host.kafka.section import KafkaSection
 from host.kafka.subscriber import Subscriber
@@ -93,21 +95,28 @@ async def test_from_record_to_output(broker: Broker, topic: str, out: str, compa
     assert (records[b"made"].key(), records[b"made"].headers()) == (b"k", [("ce_type", b"a.b")])
 
 
-async def test_stop_lets_a_running_function_end_and_the_rest_comes_again(broker: Broker, topic: str) -> None:
-    begun, go, loop = list[int](), asyncio.Event(), asyncio.get_running_loop()
-    app = func.FunctionApp()
+async def test_stop_lets_a_running_function_end_and_the_rest_comes_again(
+    broker: Broker, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, stopping, app, stop = list[int](), threading.Event(), func.FunctionApp(), Deliverer.stop
+
+    async def told(deliverer: Deliverer) -> None:
+        stopped = asyncio.create_task(stop(deliverer))
+        await asyncio.sleep(0)
+        stopping.set()
+        await stopped
 
     @app.kafka_trigger(
         arg_name="event", topic=topic, broker_list=broker.address, consumer_group=topic, data_type="binary"
     )
-    async def one(event: func.KafkaEvent) -> None:
+    def one(event: func.KafkaEvent) -> None:
         begun.append(event.offset or 0)
-        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(go.wait(), loop))
+        assert stopping.wait(60)
 
+    monkeypatch.setattr(Deliverer, "stop", told)
     broker.send(topic, b"a", b"b", b"c", partition=0)
     async with http_host(index(app, SAFE), compat="fixed", run_kafka=True):
         await until(lambda: begun)
-        loop.call_later(0.2, go.set)
     assert begun == [0]
     assert broker.committed(topic, topic) == 1
 

@@ -31,6 +31,19 @@ async def test_request_reaches_the_function(host: HttpHost) -> None:
     assert seen["thread"].startswith("function")
 
 
+@pytest.mark.parametrize(
+    ("sent", "passed"),
+    [("a=1,b@c=2", "a=1,b@c=2"), ("canary", ""), ("a=canary" + "x" * 600, ""), ("k=1,k=2", "k=1,k=2")],
+)
+async def test_state_of_a_trace_comes_only_in_its_form(
+    host: HttpHost, sent: str, passed: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    headers = {"traceparent": f"00-{'a' * 32}-{'b' * 16}-01", "tracestate": sent}
+    async with host.client.get("/api/echo/7", headers=headers) as response:
+        assert (await response.json())["state"] == passed
+    assert not [each for each in caplog.records if each.name.startswith("opentelemetry")]
+
+
 async def test_most_specific_route_wins(host: HttpHost) -> None:
     async with host.client.get("/api/echo/latest") as response:
         assert await response.text() == "latest"

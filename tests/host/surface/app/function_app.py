@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import os
+import pathlib
 import threading
 import time
 from collections.abc import Generator
@@ -15,6 +16,12 @@ import azure.functions as func
 app = df.DFApp(http_auth_level=func.AuthLevel.ANONYMOUS)
 ticks: list[bool] = []
 Turns = Generator[Any, Any, Any]
+
+
+def tell_begun() -> None:
+    """To whoever waits for the file that the setting BEGUN names."""
+    if "BEGUN" in os.environ:
+        pathlib.Path(os.environ["BEGUN"]).touch()
 
 
 # HTTP
@@ -31,6 +38,7 @@ def echo(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
         "body": req.get_body().decode(),
         "function": context.function_name,
         "trace": context.trace_context.trace_parent,
+        "state": context.trace_context.trace_state,
         "thread": threading.current_thread().name,
     }
     return func.HttpResponse(json.dumps(seen), mimetype="application/json", headers={"X-One": "1"})
@@ -81,6 +89,7 @@ def whoami(req: func.HttpRequest) -> str:
 
 @app.route(route="sleep/{seconds}")
 async def sleep(req: func.HttpRequest) -> str:
+    tell_begun()
     await asyncio.sleep(float(req.route_params["seconds"]))
     return "awake"
 
@@ -150,6 +159,7 @@ def fail(text: str) -> str:
 
 @app.activity_trigger(input_name="seconds")
 def sleeper(seconds: float) -> str:
+    tell_begun()
     time.sleep(seconds)
     return "slept"
 
