@@ -11,6 +11,7 @@ import contextlib
 import itertools
 import logging
 import re
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from azure.eventhub.aio import EventHubConsumerClient
@@ -71,19 +72,29 @@ class EventHubListener:
 
     def start(self) -> None:
         """Begin to receive."""
-        self._tasks = [asyncio.create_task(self._receive()), asyncio.create_task(self._watch())]
+        self._tasks = [asyncio.create_task(self._always(part)) for part in (self._receive, self._watch)]
 
     async def stop(self) -> None:
         """Begin no call any more, let running ones end and their checkpoints be written, then hang up."""
         await self._deliverer.stop()
         for task in self._tasks:
             task.cancel()
-        for ended in await asyncio.gather(*self._tasks, return_exceptions=True):
-            if isinstance(ended, Exception):
-                log.error("%s: its consumer had ended (%s)", self._name, type(ended).__name__)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._client.close()
         self._deliveries.place(self._name, ())
         self._deliveries.back(self._name)
+
+    async def _always(self, part: Callable[[], Awaitable[None]]) -> None:
+        """Run a part until the stop: anew after an error that nobody foresaw."""
+        while True:
+            try:
+                await part()
+            except Exception as error:
+                reason = f"its consumer failed ({_reason(error)}) and is begun anew"
+                log.error("%s: %s", self._name, reason)
+                self._away = True
+                self._deliveries.away(self._name, now(), reason)
+            await asyncio.sleep(AWAY_LOOK_SECONDS)
 
     async def _receive(self) -> None:
         waits = self._trigger.many and self._section.min_event_batch_size > 1

@@ -13,6 +13,7 @@ from typing import Any
 import azure.functions as func
 import pytest
 from azure.eventhub import EventData
+from azure.eventhub.aio import EventHubConsumerClient
 
 from host.clock import SystemClock
 from host.eventhubs.delivery import Deliverer
@@ -204,6 +205,53 @@ async def test_an_outage_is_said_once_and_ends(
     assert len(texts) == 2
     assert "does not answer" in texts[0]
     assert "answers again" in texts[1]
+
+
+async def test_a_consumer_that_failed_is_shown_and_begun_anew(
+    server: EventHubsServer, send: Send, seen: Seen, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail(_: EventHubConsumerClient) -> list[str]:
+        raise RuntimeError("canary-value")
+
+    await send("one", "a")
+    async with host(recording(seen)) as running:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(EventHubConsumerClient, "get_partition_ids", fail)
+            async with asyncio.timeout(60):
+                while not running.deliveries.outages:  # noqa: ASYNC110
+                    await asyncio.sleep(0.02)
+            reason = running.deliveries.outages["take"].reason
+            assert reason == "its consumer failed (RuntimeError) and is begun anew"
+        assert await seen.until(1) == ["a"]
+        async with asyncio.timeout(60):
+            while running.deliveries.outages:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+    assert "canary" not in caplog.text
+
+
+async def test_the_trace_and_the_type_that_a_sender_gave(server: EventHubsServer, send: Send, seen: Seen) -> None:
+    """Only what has its form counts."""
+    app, traces = func.FunctionApp(), {name: f"00-{name * 32}-{'1' * 16}-01" for name in "abc"}
+
+    @trigger(app)
+    async def take(event: func.EventHubEvent, context: func.Context) -> None:
+        seen.add(context.trace_context.trace_parent.split("-")[1])
+
+    given = [
+        {"cloudEvents_traceparent": "canary", "traceparent": traces["a"], "cloudEvents_type": "\x1b[31mcanary"},
+        {"cloudEvents:traceparent": traces["b"], "traceparent": traces["a"], "ce_type": "a.b"},
+        {"ce_traceparent": traces["c"]},
+    ]
+    for properties in given:
+        event = EventData("x")
+        event.properties = properties
+        await send("one", event)
+    async with host(app) as running:
+        assert await seen.until(3) == ["a" * 32, "b" * 32, "c" * 32]
+        async with asyncio.timeout(60):
+            while len(rows := running.deliveries.view()["deliveries"]) < 3:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+    assert [each["type"] for each in rows] == ["(unreadable)", "a.b", ""]
 
 
 async def test_a_broken_connection_delivers_nothing_twice(server: EventHubsServer, send: Send, seen: Seen) -> None:
