@@ -17,7 +17,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from adapters.connections import connect
 from adapters.events import kafka
 from adapters.events.kafka import KafkaLog, KafkaPublisher
-from adapters.events.security import brokers
+from adapters.events.security import away, brokers
 from domain.errors import Unavailable
 from settings import Settings
 from tests.adapters.events.broker import Broker
@@ -61,6 +61,18 @@ async def test_marks_of_transactions_are_no_records_and_hold_nobody_up(broker: B
     assert bounds == (0, 4)
     assert [record.value for record in await log.read(topic, 0, *bounds)] == [b"a"]
     assert await log.read(topic, 0, 1, 4) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [
+        (KafkaError.TOPIC_AUTHORIZATION_FAILED, "refuse the sign-in or its rights"),
+        (KafkaError._AUTHENTICATION, "refuse the sign-in or its rights"),
+        (KafkaError._TRANSPORT, "did not take or give it in time"),
+    ],
+)
+def test_who_is_refused_is_not_told_that_the_brokers_are_away(code: int, text: str) -> None:
+    assert text in away(KafkaError(code)).text
 
 
 async def test_a_header_name_that_is_not_utf_8_keeps_nobody_from_reading_on() -> None:
