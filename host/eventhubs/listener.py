@@ -11,7 +11,7 @@ import contextlib
 import itertools
 import logging
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from azure.eventhub.aio import EventHubConsumerClient
@@ -35,6 +35,8 @@ LOOK_SECONDS = 5.0
 AWAY_LOOK_SECONDS = 1.0
 ENDS_EVERY = 6
 """Looks to one that also asks for the ends of all partitions, with a connection for each."""
+CANCEL_SECONDS = 2.0
+"""What a look gets to end by itself, and how soon a task is cancelled again."""
 RETRIES = 1
 BACKOFF_SECONDS = 0.2
 _CONDITION = re.compile(r"(amqp|com\.microsoft):[a-z:-]+")
@@ -67,6 +69,7 @@ class EventHubListener:
         self._complaint: Exception | None = None
         self._complained = asyncio.Event()
         self._said = ""
+        self._stopping = False
         self._tasks: list[asyncio.Task[None]] = []
         self._client = _client(trigger, checkpoints)
 
@@ -77,16 +80,18 @@ class EventHubListener:
     async def stop(self) -> None:
         """Begin no call any more, let running ones end and their checkpoints be written, then hang up."""
         await self._deliverer.stop()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._stopping = True
+        self._complained.set()
+        # A look may end by itself: the library leaves a connection open whose opening is cut short.
+        await asyncio.wait(self._tasks[1:], timeout=CANCEL_SECONDS)
+        await _end(self._tasks)
         await self._client.close()
         self._deliveries.place(self._name, ())
         self._deliveries.back(self._name)
 
     async def _always(self, part: Callable[[], Awaitable[None]]) -> None:
         """Run a part until the stop: anew after an error that nobody foresaw."""
-        while True:
+        while not self._stopping:
             try:
                 await part()
             except Exception as error:
@@ -123,6 +128,8 @@ class EventHubListener:
     async def _watch(self) -> None:
         """Show how far the function has come, say what is wrong, and notice when the service answers again."""
         for number in itertools.count():
+            if self._stopping:
+                return
             try:
                 await self._look(ends=number % ENDS_EVERY == 0)
             except (EventHubError, OSError, TimeoutError) as error:
@@ -131,7 +138,8 @@ class EventHubListener:
                 self._end_outage()
                 self._complain()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._complained.wait(), AWAY_LOOK_SECONDS if self._away else LOOK_SECONDS)
+                async with asyncio.timeout(AWAY_LOOK_SECONDS if self._away else LOOK_SECONDS):
+                    await self._complained.wait()
             self._complained.clear()
 
     async def _look(self, ends: bool) -> None:
@@ -180,6 +188,15 @@ class EventHubListener:
             self._away, self._complaint, self._said = False, None, ""
             log.warning("%s: Event Hubs answers again", self._name)
             self._deliveries.back(self._name)
+
+
+async def _end(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Cancel until it is heard: ``asyncio.wait_for`` of Python 3.11, in the library too, swallows it at times."""
+    running = set(tasks)
+    while running:
+        for task in running:
+            task.cancel()
+        _, running = await asyncio.wait(running, timeout=CANCEL_SECONDS)
 
 
 def _client(trigger: EventHubTrigger, checkpoints: Checkpoints) -> EventHubConsumerClient:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import threading
 import typing
@@ -16,7 +17,9 @@ from azure.eventhub import EventData
 from azure.eventhub.aio import EventHubConsumerClient
 
 from host.clock import SystemClock
+from host.eventhubs import listener
 from host.eventhubs.delivery import Deliverer
+from host.eventhubs.listener import EventHubListener
 from host.testing_http import http_host
 from tests.host.eventhubs.conftest import SETTING, Seen, index
 from tests.support.amqp import EventHubsServer
@@ -227,6 +230,21 @@ async def test_a_consumer_that_failed_is_shown_and_begun_anew(
             while running.deliveries.outages:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
     assert "canary" not in caplog.text
+
+
+async def test_a_stop_ends_also_where_the_library_swallows_it(
+    server: EventHubsServer, send: Send, seen: Seen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def look(*_: Any, **__: Any) -> None:
+        for _each in range(2):
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(3600)
+
+    monkeypatch.setattr(EventHubListener, "_look", look)
+    monkeypatch.setattr(listener, "CANCEL_SECONDS", 0.05)
+    await send("one", "a")
+    async with asyncio.timeout(60), host(recording(seen)):
+        await seen.until(1)
 
 
 async def test_the_trace_and_the_type_that_a_sender_gave(server: EventHubsServer, send: Send, seen: Seen) -> None:
