@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from operator import methodcaller
+from typing import Any, Final, TypeVar
 
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Consumer, KafkaError, KafkaException, TopicPartition
 
@@ -20,6 +21,7 @@ from domain.errors import NotFound
 from domain.events.cloud_event import Headers
 
 T = TypeVar("T")
+_ASK: Final = methodcaller("headers")
 
 
 class KafkaLog:
@@ -147,8 +149,13 @@ def _record(message: Any) -> Record:
 
 
 def _headers(message: Any) -> Headers:
-    """None where a name is not UTF-8: the library gives them all or none, and such a record is no event."""
+    """None where a name is not UTF-8: the library gives them all or none, and such a record is no event.
+
+    For such a name confluent-kafka 2.16 sets an exception beside its result, and a hot ``message.headers()`` does not
+    look for one; called by ``methodcaller``, it always does.
+    """
     try:
-        return tuple((name, value or b"") for name, value in message.headers() or ())
+        given = _ASK(message)
     except (UnicodeDecodeError, SystemError):
         return ()
+    return tuple((name, value or b"") for name, value in given or ())
