@@ -11,12 +11,12 @@ import pytest
 
 from adapters.events.base import Record
 from domain.errors import Conflict
-from domain.events.catalog import ATTACHMENT, Topic
+from domain.events.catalog import ATTACHMENT, COVERAGE_CHANGED, Topic
 from domain.events.cloud_event import CloudEvent, read_data
 from domain.events.data import DeadLetter, Parked
 from domain.events.lane import Lane
 from domain.events.letters import lane_of
-from tests.support.incoming import LAKESIDE, PORTAL, listening, put
+from tests.support.incoming import LAKESIDE, MEMBERSHIP, PORTAL, listening, put
 from tests.support.world import OPERATOR, Reply, World
 from triggers.deliver import HANDLERS
 from triggers.event import Event, Kind, Outcome
@@ -139,3 +139,12 @@ def event(name: str = "e", **changes: Any) -> CloudEvent:
     given = {"id": name, "source": PORTAL, "type": ATTACHMENT.name, **changes}
     data = {"organization": LAKESIDE, "attachment": "Binary/b"}
     return CloudEvent(**{"data": data, **given})
+
+
+async def coverage_letter(log: Ordered, number: int = 0) -> str:
+    """A letter of a topic without order. Returns its id."""
+    record = put(log.app, COVERAGE_CHANGED, MEMBERSHIP, {"coverage": f"Coverage/none{number}"}, key=f"m{number}")
+    before = set(letters(log.app, Topic.COVERAGE))
+    assert (await log.app.take(record)).kind is Kind.DEAD
+    (new,) = set(letters(log.app, Topic.COVERAGE)) - before
+    return new

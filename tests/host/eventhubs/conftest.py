@@ -16,11 +16,14 @@ from azure.eventhub import EventData
 from azure.eventhub.aio import EventHubProducerClient
 
 from host.app import AppIndex
+from host.clock import SystemClock
 from host.eventhubs import delivery, listener
 from host.functions import describe
 from host.settings import HostJson
+from host.testing_http import http_host
 from tests.support.amqp import EventHubsServer
 
+Send = Callable[..., Any]
 SETTING = "EVENT_HUBS"
 _NAPPING = ("aio._client_base_async", "aio._eventprocessor.event_processor", "_pyamqp.aio._client_async")
 """Modules of azure-eventhub that sleep between two looks: 50 ms a frame of each handshake, 1 s at the end."""
@@ -102,3 +105,24 @@ def index(app: func.FunctionApp, **section: Any) -> AppIndex:
     document = {"version": "2.0", "extensions": {"eventHubs": section}}
     functions = tuple(describe(each) for each in app.get_functions())
     return AppIndex(Path.cwd(), HostJson.model_validate_json(json.dumps(document)), functions)
+
+
+def trigger(app: func.FunctionApp, hub: str = "one", **more: Any) -> Any:
+    return app.event_hub_message_trigger(arg_name="event", event_hub_name=hub, connection=SETTING, **more)
+
+
+def host(app: func.FunctionApp, compat: Any = "azure", checkpoints: Path | None = None, **section: Any) -> Any:
+    return http_host(
+        index(app, **section), clock=SystemClock(), compat=compat, run_event_hubs=True, checkpoints=checkpoints
+    )
+
+
+def recording(seen: Seen, **more: Any) -> func.FunctionApp:
+    """An app that remembers the body of each event."""
+    app = func.FunctionApp()
+
+    @trigger(app, **more)
+    async def take(event: func.EventHubEvent) -> None:
+        seen.add(event.get_body().decode())
+
+    return app

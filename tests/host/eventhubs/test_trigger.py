@@ -1,51 +1,19 @@
-"""Event Hubs triggers and outputs on the host, against a real AMQP server."""
+"""Event Hubs triggers on the host, against a real AMQP server."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import logging
 import threading
 import typing
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import azure.functions as func
 import pytest
 from azure.eventhub import EventData
-from azure.eventhub.aio import EventHubConsumerClient
 
-from host.clock import SystemClock
-from host.eventhubs import listener
 from host.eventhubs.delivery import Deliverer
-from host.eventhubs.listener import EventHubListener
-from host.testing_http import http_host
-from tests.host.eventhubs.conftest import SETTING, Seen, index
+from tests.host.eventhubs.conftest import Seen, Send, host, recording, trigger
 from tests.support.amqp import EventHubsServer
-
-Send = Callable[..., Any]
-
-
-def trigger(app: func.FunctionApp, hub: str = "one", **more: Any) -> Any:
-    return app.event_hub_message_trigger(arg_name="event", event_hub_name=hub, connection=SETTING, **more)
-
-
-def host(app: func.FunctionApp, compat: Any = "azure", checkpoints: Path | None = None, **section: Any) -> Any:
-    return http_host(
-        index(app, **section), clock=SystemClock(), compat=compat, run_event_hubs=True, checkpoints=checkpoints
-    )
-
-
-def recording(seen: Seen, **more: Any) -> func.FunctionApp:
-    """An app that remembers the body of each event."""
-    app = func.FunctionApp()
-
-    @trigger(app, **more)
-    async def take(event: func.EventHubEvent) -> None:
-        seen.add(event.get_body().decode())
-
-    return app
 
 
 async def test_one_event_a_call_with_its_metadata(server: EventHubsServer, send: Send, seen: Seen) -> None:
@@ -186,67 +154,6 @@ async def test_a_retry_policy_comes_before_the_checkpoint(server: EventHubsServe
         assert await seen.until(4) == [("a", 0), ("a", 1), ("a", 2), ("b", 0)]
 
 
-async def test_an_outage_is_said_once_and_ends(
-    server: EventHubsServer, send: Send, seen: Seen, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.WARNING, "host")
-    await send("one", "a")
-    async with host(recording(seen)) as running:
-        await seen.until(1)
-        await server.stop()
-        async with asyncio.timeout(60):
-            while not running.deliveries.outages:  # noqa: ASYNC110
-                await asyncio.sleep(0.02)
-        await server.start()
-        await send("one", "b")
-        assert await seen.until(2) == ["a", "b"]
-        async with asyncio.timeout(60):
-            while running.deliveries.outages:  # noqa: ASYNC110
-                await asyncio.sleep(0.02)
-    assert seen.calls == ["a", "b"]
-    texts = [record.getMessage() for record in caplog.records if record.name == "host.eventhubs"]
-    assert len(texts) == 2
-    assert "does not answer" in texts[0]
-    assert "answers again" in texts[1]
-
-
-async def test_a_consumer_that_failed_is_shown_and_begun_anew(
-    server: EventHubsServer, send: Send, seen: Seen, caplog: pytest.LogCaptureFixture
-) -> None:
-    async def fail(_: EventHubConsumerClient) -> list[str]:
-        raise RuntimeError("canary-value")
-
-    await send("one", "a")
-    async with host(recording(seen)) as running:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(EventHubConsumerClient, "get_partition_ids", fail)
-            async with asyncio.timeout(60):
-                while not running.deliveries.outages:  # noqa: ASYNC110
-                    await asyncio.sleep(0.02)
-            reason = running.deliveries.outages["take"].reason
-            assert reason == "its consumer failed (RuntimeError) and is begun anew"
-        assert await seen.until(1) == ["a"]
-        async with asyncio.timeout(60):
-            while running.deliveries.outages:  # noqa: ASYNC110
-                await asyncio.sleep(0.02)
-    assert "canary" not in caplog.text
-
-
-async def test_a_stop_ends_also_where_the_library_swallows_it(
-    server: EventHubsServer, send: Send, seen: Seen, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def look(*_: Any, **__: Any) -> None:
-        for _each in range(2):
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.sleep(3600)
-
-    monkeypatch.setattr(EventHubListener, "_look", look)
-    monkeypatch.setattr(listener, "CANCEL_SECONDS", 0.05)
-    await send("one", "a")
-    async with asyncio.timeout(60), host(recording(seen)):
-        await seen.until(1)
-
-
 async def test_the_trace_and_the_type_that_a_sender_gave(server: EventHubsServer, send: Send, seen: Seen) -> None:
     """Only what has its form counts."""
     app, traces = func.FunctionApp(), {name: f"00-{name * 32}-{'1' * 16}-01" for name in "abc"}
@@ -270,68 +177,3 @@ async def test_the_trace_and_the_type_that_a_sender_gave(server: EventHubsServer
             while len(rows := running.deliveries.view()["deliveries"]) < 3:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
     assert [each["type"] for each in rows] == ["(unreadable)", "a.b", ""]
-
-
-async def test_a_broken_connection_delivers_nothing_twice(server: EventHubsServer, send: Send, seen: Seen) -> None:
-    await send("one", *map(str, range(20)))
-    async with host(recording(seen)):
-        await seen.until(3)
-        server.drop_connections()
-        await send("one", "last")
-        await seen.until(21)
-    assert seen.calls == [*map(str, range(20)), "last"]
-
-
-async def test_a_partition_that_another_receiver_took_is_received_again(
-    server: EventHubsServer, send: Send, seen: Seen, caplog: pytest.LogCaptureFixture
-) -> None:
-    await send("one", "a")
-    async with host(recording(seen)) as running:
-        await seen.until(1)
-        server.detach("one", b"amqp:link:stolen")
-        await send("one", "b")
-        assert await seen.until(2) == ["a", "b"]
-        said = "take: a receiver ended (ConnectionLostError, amqp:link:stolen) and is begun anew"
-        async with asyncio.timeout(60):
-            while said not in caplog.text:  # noqa: ASYNC110
-                await asyncio.sleep(0.02)
-        assert not running.deliveries.outages
-
-
-async def test_outputs_reach_their_hub(server: EventHubsServer, send: Send) -> None:
-    app = func.FunctionApp()
-
-    @app.event_hub_output(arg_name="out", event_hub_name="out", connection=SETTING)
-    @app.event_hub_output(arg_name="several", event_hub_name="%OUT%", connection=SETTING)
-    @app.event_hub_output(arg_name="$return", event_hub_name="out", connection=SETTING)
-    @trigger(app)
-    async def take(event: func.EventHubEvent, out: func.Out[bytes], several: func.Out[typing.List[str]]) -> str:  # noqa: UP006
-        out.set(b"\x00bytes")
-        several.set(["x", "y"])
-        return '[{"n":1},"z"]'
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("OUT", "out")
-        async with host(app):
-            await send("one", "a")
-            await server.until("out", 5)
-    bodies = [record.body for record in server.hubs["out"].records]
-    assert sorted(bodies) == sorted([b"\x00bytes", b"x", b"y", b'{"n":1}', b"z"])
-
-
-async def test_an_output_that_is_not_taken_fails_the_call(
-    server: EventHubsServer, send: Send, caplog: pytest.LogCaptureFixture
-) -> None:
-    app = func.FunctionApp()
-
-    @app.event_hub_output(arg_name="out", event_hub_name="out", connection=SETTING)
-    @trigger(app)
-    async def take(event: func.EventHubEvent, out: func.Out[str]) -> None:
-        out.set(event.get_body().decode() * (1_100_000 if event.sequence_number == 0 else 1))
-
-    await send("one", "x", "y")
-    async with host(app):
-        await server.until("out", 1)
-    assert [record.body for record in server.hubs["out"].records] == [b"y"]
-    assert "take: one/0 events 0-0 are skipped" in caplog.text
-    assert "an output for out was not taken (ValueError)" in caplog.text
