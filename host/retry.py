@@ -7,6 +7,7 @@ invocation of its own. The exponential strategy is that of the WebJobs SDK (``Ra
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, TypeVar
 
+from host.clock import Clock
 from host.invocation import FunctionFailed
 
 log = logging.getLogger("host.retry")
@@ -23,6 +25,10 @@ T = TypeVar("T")
 FOREVER = -1
 _JITTER = 0.2
 _LARGEST_EXPONENT = 32
+
+
+class Abandoned(Exception):
+    """The wait for the next try was broken off: what was to be tried is not done."""
 
 
 class MalformedPolicy(ValueError):
@@ -97,6 +103,17 @@ async def with_retries(
             span = policy.pause(retry)
             log.warning("%s failed (%s); retry %s in %s", name, _kind(error), _number(retry, policy), span)
         await pause(span)
+
+
+async def pause(clock: Clock, span: timedelta, stopped: asyncio.Event) -> None:
+    """Sleep, by the host's clock. Raises ``Abandoned`` once ``stopped`` is set."""
+    stop = asyncio.ensure_future(stopped.wait())
+    sleep = asyncio.ensure_future(clock.sleep_until(clock.now() + span))
+    await asyncio.wait({stop, sleep}, return_when=asyncio.FIRST_COMPLETED)
+    stop.cancel()
+    sleep.cancel()
+    if stopped.is_set():
+        raise Abandoned
 
 
 def _kind(error: Exception) -> str:

@@ -27,7 +27,7 @@ from host.http.triggers import log_failure
 from host.invocation import FunctionFailed
 from host.invoker import AppInvoker
 from host.options import Compat
-from host.retry import with_retries
+from host.retry import Abandoned, pause, with_retries
 
 log = logging.getLogger("host.eventhubs")
 
@@ -35,10 +35,6 @@ PAUSE = timedelta(seconds=1)
 """Before a call that was not run to its end is run again, and between two tries under ``fixed``."""
 _TYPES = ("cloudEvents_type", "cloudEvents:type", "ce_type")
 """CloudEvents in binary mode, by AMQP and by Kafka."""
-
-
-class Abandoned(Exception):
-    """The host stops: the events come again at its next start."""
 
 
 class Deliverer:
@@ -126,14 +122,7 @@ class Deliverer:
         lane.called = True
 
     async def _wait(self, span: timedelta) -> None:
-        """Sleep, unless the host stops."""
-        stopped = asyncio.ensure_future(self._stopping.wait())
-        slept = asyncio.ensure_future(self._clock.sleep_until(self._clock.now() + span))
-        await asyncio.wait({stopped, slept}, return_when=asyncio.FIRST_COMPLETED)
-        stopped.cancel()
-        slept.cancel()
-        if self._stopping.is_set():
-            raise Abandoned
+        await pause(self._clock, span, self._stopping)
 
     async def _try(self, lane: Lane, context: Any, batch: Sequence[Any], retry: int) -> None:
         begun = time.perf_counter()

@@ -25,16 +25,12 @@ from host.kafka import spans
 from host.kafka.binding import KafkaTrigger
 from host.kafka.record import Held, Record, by_partition, several, single
 from host.kafka.section import KafkaSection
-from host.retry import FOREVER, with_retries
+from host.retry import FOREVER, Abandoned, pause, with_retries
 
 log = logging.getLogger("host.kafka")
 
 TYPE = "ce_type"
 """Header of the event's type: CloudEvents in binary mode."""
-
-
-class Abandoned(Exception):
-    """The delivery ends without its records being done."""
 
 
 @dataclass(eq=False)
@@ -116,7 +112,7 @@ class Deliverer:
                 self._say_lost(job.records)
                 break
             tries += 1
-            await self._wait(job, self._pause)
+            await pause(self._clock, self._pause, job.stopped)
         for held, own in by_partition(job.records).items():
             self._done(held, own[-1].offset + 1, len(own))
 
@@ -126,17 +122,7 @@ class Deliverer:
         async def attempt(retry: int) -> None:
             await self._try(job.records, tries, retry)
 
-        await with_retries(function.name, function.retry, attempt, lambda span: self._wait(job, span))
-
-    async def _wait(self, job: _Job, span: timedelta) -> None:
-        """Sleep, unless the delivery is to end."""
-        stopped = asyncio.ensure_future(job.stopped.wait())
-        slept = asyncio.ensure_future(self._clock.sleep_until(self._clock.now() + span))
-        await asyncio.wait({stopped, slept}, return_when=asyncio.FIRST_COMPLETED)
-        stopped.cancel()
-        slept.cancel()
-        if job.stopped.is_set():
-            raise Abandoned
+        await with_retries(function.name, function.retry, attempt, lambda span: pause(self._clock, span, job.stopped))
 
     async def _try(self, records: Sequence[Record], tries: int, retry: int) -> None:
         begun = time.perf_counter()
