@@ -7,21 +7,17 @@ one event a call, and the reference extension's defaults (``--compat azure``, no
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import sqlite3
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 import stack
 from tests.benchmarks import broker
+from tests.benchmarks.hosted import hosted
 from tests.ports import free_port
 
 APP = Path(__file__).parent / "events_app"
@@ -57,7 +53,7 @@ def _way(folder: Path, brokers: str, compat: str, cardinality: str, extensions: 
     (folder / "app" / "host.json").write_text(json.dumps({"version": "2.0", "extensions": extensions}))
     topic = broker.topic(brokers, f"bench-{folder.name}")
     settings = {"BROKERS": brokers, "TOPIC": topic, "CARDINALITY": cardinality}
-    with _host(folder, compat, settings):
+    with hosted(folder / "app", folder / "data", "--compat", compat, settings=settings):
         _started(folder, broker.send(brokers, topic, 20).at)  # the group has its partitions, caches are warm
         light = _started(folder, broker.send(brokers, topic, *LIGHT).at)
         heavy = _started(folder, broker.send(brokers, topic, HEAVY).at)
@@ -84,30 +80,6 @@ def _running(options: stack.Options) -> Iterator[stack.Servers]:
         yield stack.up(options)
     finally:
         stack.down(options)
-
-
-@contextmanager
-def _host(folder: Path, compat: str, settings: dict[str, str]) -> Iterator[None]:
-    port = free_port()
-    command = [sys.executable, "-m", "host", "start", "--app", str(folder / "app"), "--port", str(port)]
-    command += ["--data", str(folder / "data"), "--compat", compat]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, env={**os.environ, **settings}) as host:
-        try:
-            _await(f"http://127.0.0.1:{port}/health/live")
-            yield
-        finally:
-            host.terminate()
-
-
-def _await(url: str) -> None:
-    for _ in range(600):
-        try:
-            if httpx.get(url, trust_env=False).status_code == 200:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.1)
-    raise TimeoutError(url)
 
 
 if __name__ == "__main__":

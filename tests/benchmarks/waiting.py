@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import httpx
 
 from stack import processes
-from tests.ports import free_port
+from tests.benchmarks.hosted import hosted
 
 APP = Path(__file__).parent / "waiting_app"
 OPEN = 1000
@@ -20,21 +18,14 @@ AT_ONCE = 16
 
 def measure(data: Path) -> dict[str, float]:
     """Megabytes at start and with all open, seconds to open all, CPU milliseconds a case."""
-    port = free_port()
-    command = [sys.executable, "-m", "host", "start", "--app", str(APP), "--port", str(port), "--data", str(data)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as host:
-        try:
-            url = f"http://127.0.0.1:{port}"
-            _await(f"{url}/health/live")
-            before, cpu = processes.resident_bytes(host.pid) or 0, processes.cpu_seconds(host.pid) or 0.0
-            begin = time.monotonic()
-            asyncio.run(_open(url))
-            seconds = time.monotonic() - begin
-            time.sleep(5)
-            after = processes.resident_bytes(host.pid) or 0
-            spent = (processes.cpu_seconds(host.pid) or 0.0) - cpu
-        finally:
-            host.terminate()
+    with hosted(APP, data) as (pid, url):
+        before, cpu = processes.resident_bytes(pid) or 0, processes.cpu_seconds(pid) or 0.0
+        begin = time.monotonic()
+        asyncio.run(_open(url))
+        seconds = time.monotonic() - begin
+        time.sleep(5)
+        after = processes.resident_bytes(pid) or 0
+        spent = (processes.cpu_seconds(pid) or 0.0) - cpu
     return {
         "host_mb_empty": before / 1e6,
         "host_mb_open": after / 1e6,
@@ -53,14 +44,3 @@ async def _open(url: str) -> None:
                 answer.raise_for_status()
 
         await asyncio.gather(*(start(number) for number in range(OPEN)))
-
-
-def _await(url: str) -> None:
-    for _ in range(300):
-        try:
-            if httpx.get(url, trust_env=False).status_code == 200:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.1)
-    raise TimeoutError(url)
