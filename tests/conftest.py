@@ -11,6 +11,7 @@ import stack
 from samples.engine import Engine
 from stack.options import ROOT
 from tests.ports import free_port
+from tests.stack.servers import running
 
 
 @pytest.fixture(scope="session")
@@ -29,14 +30,8 @@ def stack_options(tmp_path_factory: pytest.TempPathFactory) -> stack.Options:
 @pytest.fixture(scope="session")
 def servers(stack_options: stack.Options) -> Iterator[stack.Servers]:
     """The real rules service, FHIR server, broker and schema registry. Skips where no JDK or Maven is found."""
-    try:
-        running = stack.up(stack_options)
-    except stack.ToolMissing as error:
-        pytest.skip(str(error))
-    try:
-        yield running
-    finally:
-        stack.down(stack_options)
+    with running(stack_options) as started:
+        yield started
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ from samples.hook import HookReceiver
 from tests.faults.ledger import Ledger
 from tests.faults.plant import Clinic, Plant, identities, records
 from tests.ports import free_port
+from tests.stack.servers import running
 
 Build = Callable[..., Plant]
 
@@ -34,14 +35,8 @@ def stack_options(tmp_path_factory: pytest.TempPathFactory) -> stack.Options:
 @pytest.fixture(scope="session")
 def servers(stack_options: stack.Options) -> Iterator[stack.Servers]:
     """The real rules service, FHIR server and broker. Skips where no JDK or Maven is found."""
-    try:
-        running = stack.up(stack_options)
-    except stack.ToolMissing as error:
-        pytest.skip(str(error))
-    try:
-        yield running
-    finally:
-        stack.down(stack_options)
+    with running(stack_options) as started:
+        yield started
     assert _processes_of(stack_options.data) == []
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,16 @@ def start(options: stack.Options) -> stack.Servers:
         return stack.up(options)
     except stack.ToolMissing as error:
         pytest.skip(str(error))
+
+
+@contextmanager
+def running(options: stack.Options) -> Iterator[stack.Servers]:
+    """Servers that run until the block ends. Skips where no JDK or Maven is found."""
+    started = start(options)
+    try:
+        yield started
+    finally:
+        stack.down(options)
 
 
 def kill(options: stack.Options, name: str) -> None:
