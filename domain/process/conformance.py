@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from domain.process.model import DUE, Element, Model
+from domain.process.moves import Kind, Move
 from domain.process.routing import INITIAL
 from domain.process.seen import Seen, What
 from domain.process.tokens import Deviation, Game, Stands, Token
@@ -28,6 +29,8 @@ class Walk:
     """Where case and model part; what follows would only be a consequence."""
     untaken: tuple[str, ...]
     """Durable events that nothing in the model took: they came too late, or the model does not know them."""
+    moves: tuple[Move, ...]
+    """What moved the tokens, up to the first deviation."""
 
 
 def deviations(steps: Iterable[Seen], model: Model) -> list[str]:
@@ -46,7 +49,7 @@ def walk(steps: Iterable[Seen], model: Model) -> Walk:
     except Deviation as found:
         deviation = str(found)
     game = replay.game
-    return Walk(tuple(game.path), tuple(game.tokens), game.ended, deviation, tuple(replay.raised))
+    return Walk(tuple(game.path), tuple(game.tokens), game.ended, deviation, tuple(replay.raised), tuple(replay.moves))
 
 
 class _Replay:
@@ -54,6 +57,7 @@ class _Replay:
         self.game = Game.begin(model, INITIAL)
         self.raised: list[str] = []
         """Durable events that no element has taken yet."""
+        self.moves: list[Move] = []
 
     def see(self, one: Seen) -> None:
         match one.what:
@@ -64,6 +68,7 @@ class _Replay:
                 running = self._running(one)
                 self.game.variables |= one.variables
                 self.game.leave(running)
+                self.moves.append(Move(Kind.JOB, one.step, variables=one.variables))
             case What.FAILED:
                 self.game.turn(self._running(one), Token(one.step, Stands.FAILED, one.aside))
             case What.WAITS:
@@ -74,6 +79,7 @@ class _Replay:
             case What.ENDED:
                 if not self.game.ended:
                     raise Deviation(f"the case ended; {self._where()}")
+                self.moves.append(Move(Kind.END))
 
     def _running(self, one: Seen) -> Token:
         token = Token(one.step, Stands.RUNNING, one.aside)
@@ -88,15 +94,16 @@ class _Replay:
             return failed
         if ready in self.game.tokens and not one.aside:
             return ready
-        for game, event in self._occurrences(one):
+        for game, event, move in self._occurrences(one):
             if ready in game.tokens:
                 self.game = game
+                self.moves.append(move)
                 if event in self.raised:
                     self.raised.remove(event)
                 return ready
         raise Deviation(f"{one.step} started; {self._where()}")
 
-    def _occurrences(self, one: Seen) -> Iterator[tuple[Game, str]]:
+    def _occurrences(self, one: Seen) -> Iterator[tuple[Game, str, Move]]:
         """What may occur before the step: a wait ends or a boundary event fires. Timers last: they leave no trace, and
         fire at no wait whose event has come."""
         events = {one.step + DUE} if one.aside else set(self.raised)
@@ -110,13 +117,21 @@ class _Replay:
                 if each.event == "timer" and elements[token.element].code not in self.raised:
                     yield from self._fired(each, token, "")
 
-    def _fired(self, element: Element, token: Token, event: str) -> Iterator[tuple[Game, str]]:
+    def _fired(self, element: Element, token: Token, event: str) -> Iterator[tuple[Game, str, Move]]:
         game = self.game.copy()
         try:
             game.fire(element, token) if element.host else game.leave(token)
         except Deviation:
             return
-        yield game, event
+        yield game, event, self._move(element, token)
+
+    def _move(self, element: Element, token: Token) -> Move:
+        task = str(self.game.variables.get("task") or "")
+        if element.event == "timer":
+            target = next((flow.target for flow in self.game.model.leaving(element.id)), "")
+            return Move(Kind.TIMER, token.element, element.id, task, target)
+        kind = Kind.TASK if element.kind == "userTask" else Kind.MESSAGE
+        return Move(kind, token.element, str(element.code), task)
 
     def _where(self) -> str:
         stand = [f"{t.element} ({t.stands})" for t in self.game.tokens]
