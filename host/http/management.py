@@ -78,10 +78,11 @@ class InstanceApi:
         status = await self._hub.status(request.match_info["id"])
         if status is None:
             return web.Response(status=404)
-        view = instance_view(status, query.flag(request, "showInput", default=True))
+        show_input = query.flag(request, "showInput", default=True)
+        view = instance_view(status, show_input)
         if query.flag(request, "showHistory"):
             events = [] if status.status is Status.PENDING else await self._hub.history(status.instance_id)
-            view["historyEvents"] = history_view(events, query.flag(request, "showHistoryOutput"))
+            view["historyEvents"] = history_view(events, query.flag(request, "showHistoryOutput"), show_input)
         if not status.status.ended:
             return _json(202, view, {"Location": str(request.url), "Retry-After": RETRY_STATUS})
         failed = status.status is Status.FAILED and query.flag(request, "returnInternalServerErrorOnFailure")

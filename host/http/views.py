@@ -32,10 +32,13 @@ _NAMES = {
     EventKind.REWOUND: "ExecutionRewound",
 }
 _SCHEDULED = frozenset({EventKind.TASK_SCHEDULED, EventKind.CHILD_CREATED, EventKind.TIMER_CREATED})
-_HIDDEN = _SCHEDULED | {EventKind.TURN_STARTED, EventKind.TURN_COMPLETED}
+_CALLS = frozenset({EventKind.TASK_SCHEDULED, EventKind.CHILD_CREATED})
+_TURNS = frozenset({EventKind.TURN_STARTED, EventKind.TURN_COMPLETED})
+_NAMED = _CALLS | {EventKind.EVENT_RAISED, EventKind.EVENT_SENT}
 _STRIPPED = frozenset(
     {"EventId", "IsPlayed", "TimerId", "TaskScheduledId", "Input", "Result", "Name", "Version", "Tags"}
 )
+_STARTED = frozenset({"OrchestrationInstance", "ParentInstance"})
 _STATUSES = ("Running", "Completed", "ContinuedAsNew", "Failed", "Canceled", "Terminated", "Pending", "Suspended")
 
 
@@ -95,28 +98,39 @@ def entity_view(entity: EntityStatus, fetch_state: bool) -> dict[str, Any]:
     return view
 
 
-def history_view(events: Sequence[dict[str, Any]], with_output: bool) -> list[dict[str, Any]]:
-    """``historyEvents``: the events that a reader cares for, ends joined with what they end."""
-    scheduled = {event["EventId"]: event for event in events if event["EventType"] in _SCHEDULED}
-    return [_event_view(event, scheduled, with_output) for event in events if event["EventType"] not in _HIDDEN]
+def history_view(events: Sequence[dict[str, Any]], with_output: bool, with_input: bool) -> list[dict[str, Any]]:
+    """``historyEvents`` as ``DurableClient.GetDurableOrchestrationStatusAsync`` of the extension makes them: calls are
+    joined with their ends, and stay while they have none; a timer stands beside its end. An input is shown as the text
+    that it is, a result as its value."""
+    calls = {event["EventId"]: event for event in events if event["EventType"] in _CALLS}
+    ended = {event["TaskScheduledId"] for event in events if "TaskScheduledId" in event}
+    shown = (event for event in events if event["EventType"] not in _TURNS)
+    return [
+        _event_view(event, calls.get(event.get("TaskScheduledId", -1)), with_output, with_input)
+        for event in shown
+        if event["EventType"] not in _CALLS or event["EventId"] not in ended
+    ]
 
 
-def _event_view(event: dict[str, Any], scheduled: dict[int, dict[str, Any]], with_output: bool) -> dict[str, Any]:
+def _event_view(
+    event: dict[str, Any], call: dict[str, Any] | None, with_output: bool, with_input: bool
+) -> dict[str, Any]:
     kind = EventKind(event["EventType"])
-    view = {key: value for key, value in event.items() if key not in _STRIPPED} | {"EventType": _NAMES[kind]}
+    stripped = _STRIPPED | _STARTED if kind is EventKind.EXECUTION_STARTED else _STRIPPED
+    view = {key: value for key, value in event.items() if key not in stripped} | {"EventType": _NAMES[kind]}
     if kind is EventKind.EXECUTION_STARTED:
         view["FunctionName"] = event.get("Name")
-    elif kind in (EventKind.EVENT_RAISED, EventKind.EVENT_SENT):
+    elif kind in _NAMED:
         view["Name"] = event.get("Name")
-    origin = scheduled.get(event.get("TaskScheduledId", event.get("TimerId", -1)))
-    if origin is not None:
-        view["ScheduledTime"] = origin["Timestamp"]
-        if origin.get("Name"):
-            view["FunctionName"] = origin["Name"]
+    if call is not None:
+        view |= {"ScheduledTime": call["Timestamp"], "FunctionName": call["Name"]}
     if isinstance(event.get("OrchestrationStatus"), int):
         view["OrchestrationStatus"] = _STATUSES[event["OrchestrationStatus"]]
-    if with_output:
-        view |= {key: parsed(event[key]) for key in ("Result", "Input") if event.get(key) is not None}
+    text = (call or event).get("Input")
+    if with_input and text is not None:
+        view["Input"] = text
+    if with_output and event.get("Result") is not None:
+        view["Result"] = parsed(event["Result"])
     return view
 
 

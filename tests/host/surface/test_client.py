@@ -68,6 +68,7 @@ async def test_status_with_history(host: HttpHost, client: DurableOrchestrationC
     assert events[1]["Result"] == 6
     assert events[1]["ScheduledTime"]
     assert "TaskScheduledId" not in events[1]
+    assert "Input" in events[1], "the client can ask for inputs, and not that there be none"
     assert events[3]["OrchestrationStatus"] == "Completed"
 
 
