@@ -30,6 +30,8 @@ class Role(StrEnum):
     RULE_AUTHOR = "rule-author"
     OPERATOR = "operator"
     AUDITOR = "auditor"
+    MIRROR = "mirror"
+    """A system: reads coded histories, and passes on what persons decide in Camunda's Tasklist."""
 
 
 class Principal(BaseModel):
