@@ -14,12 +14,20 @@ from bpmn_io import check as integrity
 from bpmn_io.lint import Linter
 from bpmn_io.lint.resolver import NodeResolver
 
-from domain.process.model import DUE, JOBS, Element, Model, parse_model
+from domain.process.model import DUE, JOBS, START, WAITS, Element, Model, parse_model
 from domain.process.routing import INITIAL
-from processes import FOLDER
+from processes import FOLDER, NOTICES
 
 JOB: Final = "durable.step"
 """Type of the jobs that the mirror completes."""
+LISTENERS: Final = {
+    "userTask": (("end", "durable.usertask.end"),),
+    "receiveTask": (("start", "durable.wait"),),
+}
+"""Jobs at a wait: a person has finished, which the engine has to hear first; the mirror learns of the wait."""
+BY_CASE, BY_TASK = "=durableId", "=task"
+"""How messages are correlated: of the case, or of its open human task, so that a late one never hits a later task."""
+CLOSED: Final = "case-closed"
 _DRAWN: Final = ("Task", "Event", "Gateway", "SubProcess", "SequenceFlow")
 CONFIG: Final = FOLDER / "bpmnlint" / ".bpmnlintrc"
 
@@ -35,7 +43,8 @@ def problems(path: Path) -> list[str]:
         model = parse_model(text)
     except ValueError as error:
         return [*found, str(error)]
-    return [*found, *_named(model, path), *_ours(model)]
+    ours = _notice(model) if model.process in NOTICES else _ours(model)
+    return [*found, *_named(model, path), *_started(model), *ours]
 
 
 def _general(text: str) -> Iterator[str]:
@@ -66,13 +75,30 @@ def _named(model: Model, path: Path) -> Iterator[str]:
         yield f"{model.process}: versionTag is {model.version or 'absent'}, the file is named {path.stem}"
 
 
+def _started(model: Model) -> Iterator[str]:
+    """A message starts the process, which is how it is started once only."""
+    name = model.process + ("" if model.process in NOTICES else START)
+    for element in model.elements.values():
+        if element.kind == "startEvent" and element.scope is None and element.code != name:
+            yield f"{element.id}: the message {name} starts the process"
+
+
+def _notice(model: Model) -> Iterator[str]:
+    """A process that tells a person something has nothing that the mirror would have to move."""
+    for element in model.elements.values():
+        if element.is_step or element.listeners or element.host:
+            yield f"{element.id}: a notice is a user task and no more"
+
+
 def _ours(model: Model) -> Iterator[str]:
     for element in model.elements.values():
         yield from _job(element)
-        if element.event == "message" and not element.code:
-            yield f"{element.id}: its message has no name"
+        if element.kind in WAITS or (element.kind == "boundaryEvent" and element.event == "message"):
+            yield from _message(element)
         if element.event == "message" and (element.code or "").endswith(DUE):
             yield from _due(model, element)
+        if element.kind == "userTask":
+            yield from _elsewhere(model, element)
     for flow in model.flows.values():
         for name in sorted(flow.condition.names - INITIAL.keys()) if flow.condition else ():
             yield f"{flow.id}: no step sets the variable {name}"
@@ -83,6 +109,27 @@ def _job(element: Element) -> Iterator[str]:
         yield f"{element.id}: a step's job is of type {JOB} and names the step in its header"
     if element.kind == "userTask" and (element.step != element.id or not element.code):
         yield f"{element.id}: a user task names its step and the durable event that ends it in its headers"
+
+
+def _message(element: Element) -> Iterator[str]:
+    """A message is about the case or about its open human task; at a wait for such a task, listeners stand by."""
+    if not element.code:
+        yield f"{element.id}: its message has no name"
+        return
+    of_case = element.code.endswith(DUE) or element.code == CLOSED
+    if element.kind != "userTask" and element.correlation != (BY_CASE if of_case else BY_TASK):
+        yield f"{element.id}: {element.code} is correlated by {BY_CASE if of_case else BY_TASK}"
+    wanted = () if of_case else LISTENERS.get(element.kind, ())
+    if element.listeners != wanted:
+        yield f"{element.id}: its execution listeners are {dict(wanted) or 'none'}"
+
+
+def _elsewhere(model: Model, task: Element) -> Iterator[str]:
+    """What ends a user task may come from elsewhere than Tasklist: an event at its boundary leads to the same place."""
+    events = [e for e in model.attached(task.id) if e.code == task.code and e.interrupting]
+    ways = [{flow.target for flow in model.leaving(event.id)} for event in events]
+    if ways != [{flow.target for flow in model.leaving(task.id)}]:
+        yield f"{task.id}: an event {task.code} at its boundary leads where the task does"
 
 
 def _due(model: Model, element: Element) -> Iterator[str]:

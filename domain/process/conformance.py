@@ -72,7 +72,7 @@ class _Replay:
             case What.FAILED:
                 self.game.turn(self._running(one), Token(one.step, Stands.FAILED, one.aside))
             case What.WAITS:
-                if Token(one.step) not in self.game.tokens:
+                if self.game.tokens.count(Token(one.step)) != 1:
                     raise Deviation(f"the case waits at {one.step}; {self._where()}")
             case What.EVENT:
                 self.raised.append(one.step)

@@ -23,6 +23,10 @@ DUE: Final = ".due"
 """How the names of messages end that say that a step is begun on the way, beside what the case waits for:
 ``escalate.due`` begins ``escalate``. All others are named by the durable event (up to its colon)."""
 _KINDS: Final = JOBS | WAITS | {"startEvent", "endEvent", "boundaryEvent", "exclusiveGateway", "parallelGateway"}
+START: Final = ".start"
+"""How the names of messages end that start a process: ``appeal.start`` starts ``appeal``."""
+_Code = tuple[str | None, str | None]
+"""Of a message or an error: its name or code, and its correlation."""
 _EVENTS: Final = {"messageEventDefinition": "message", "timerEventDefinition": "timer"} | {
     "errorEventDefinition": "error",
     "terminateEventDefinition": "terminate",
@@ -56,10 +60,14 @@ class Element:
     """``message``, ``timer``, ``error`` or ``terminate``, of an event; ``message`` of a wait for one."""
     code: str | None = None
     """Message name or error code. Of a user task: the durable event that ends it."""
+    correlation: str | None = None
+    """FEEL: whose value a message carries that is for this instance."""
     job: str | None = None
     """Type of its job."""
     step: str | None = None
     """Its header ``step``, by which the job's worker knows it."""
+    listeners: tuple[tuple[str, str], ...] = ()
+    """``start`` or ``end``, and the type of the job that is to be completed before the element begins, or is left."""
     default: str | None = None
     """The flow that a gateway takes when no condition holds."""
 
@@ -131,8 +139,8 @@ def parse_model(text: str) -> Model:
     if process is None:
         raise ValueError("the file has no process")
     tag = process.find(f"{BPMN}extensionElements/{ZEEBE}versionTag")
-    codes = {e.get("id", ""): e.get("name") for e in root.iter(f"{BPMN}message")}
-    codes |= {e.get("id", ""): e.get("errorCode") for e in root.iter(f"{BPMN}error")}
+    codes = {e.get("id", ""): (e.get("name"), _correlation(e)) for e in root.iter(f"{BPMN}message")}
+    codes |= {e.get("id", ""): (e.get("errorCode"), None) for e in root.iter(f"{BPMN}error")}
     elements: dict[str, Element] = {}
     flows: dict[str, Flow] = {}
     _collect(process, None, codes, elements, flows)
@@ -142,10 +150,15 @@ def parse_model(text: str) -> Model:
     return Model(process.get("id", ""), tag.get("value", "") if tag is not None else "", elements, flows)
 
 
+def _correlation(message: ElementTree.Element) -> str | None:
+    subscription = message.find(f"{BPMN}extensionElements/{ZEEBE}subscription")
+    return subscription.get("correlationKey") if subscription is not None else None
+
+
 def _collect(
     parent: ElementTree.Element,
     scope: str | None,
-    codes: dict[str, str | None],
+    codes: dict[str, _Code],
     elements: dict[str, Element],
     flows: dict[str, Flow],
 ) -> None:
@@ -164,16 +177,14 @@ def _collect(
             raise ValueError(f"{id_ or kind}: the token game knows no {kind}")
 
 
-def _element(
-    node: ElementTree.Element, kind: str, id_: str, scope: str | None, codes: dict[str, str | None]
-) -> Element:
+def _element(node: ElementTree.Element, kind: str, id_: str, scope: str | None, codes: dict[str, _Code]) -> Element:
     definitions = [(_EVENTS[tag], child) for child in node if (tag := child.tag.removeprefix(BPMN)) in _EVENTS]
     event, definition = definitions[0] if definitions else (None, node)
     if node.get("messageRef"):
         event = "message"
     headers = {h.get("key"): h.get("value") for h in node.iter(f"{ZEEBE}header")}
     task = node.find(f"{BPMN}extensionElements/{ZEEBE}taskDefinition")
-    reference = definition.get("messageRef") or definition.get("errorRef") or ""
+    code, correlation = codes.get(definition.get("messageRef") or definition.get("errorRef") or "", (None, None))
     return Element(
         id=id_,
         kind=kind,
@@ -182,8 +193,10 @@ def _element(
         host=node.get("attachedToRef"),
         interrupting=node.get("cancelActivity") != "false",
         event=event,
-        code=codes.get(reference) or headers.get("event"),
+        code=code or headers.get("event"),
+        correlation=correlation,
         job=task.get("type") if task is not None else None,
         step=headers.get("step"),
+        listeners=tuple((e.get("eventType", ""), e.get("type", "")) for e in node.iter(f"{ZEEBE}executionListener")),
         default=node.get("default"),
     )

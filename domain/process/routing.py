@@ -26,13 +26,17 @@ INITIAL: Final[dict[str, Value]] = {
     "stopped": False,
     "withdrawn": False,
     "notice": "",
+    "task": "",
+    "refused": "",
 }
 """Every routing variable as it is when the process starts: in FEEL a comparison with an absent one is an incident.
 
 ``closed``: the record was finished before. ``informed``: a question was asked and is over. ``meanwhile``: the step ran
 while a person was awaited. ``eligibility``: an ``EligibilityOutcome``. ``outcome``: ``automatic``, ``information`` or
 ``review``. ``superseded``: an appeal has taken the case over. ``taken``: ``decision`` or ``question``. ``stopped``: the
-clock stands still. ``withdrawn``: the open task was. ``notice``: the event of the last notice.
+clock stands still. ``withdrawn``: the open task was. ``notice``: the event of the last notice. ``task``: id of the
+human task that was opened last; messages for a task are correlated by it, so that what is left over of an earlier one
+finds nobody. ``refused``: why the last decision in Tasklist was not taken, a code; a new review starts without.
 """
 
 
@@ -53,10 +57,12 @@ def routing(envelope: Envelope, answer: Mapping[str, Any], at: datetime) -> dict
             return {"eligibility": str(answer["eligibility"]["outcome"]), "meanwhile": envelope.task is not None}
         case "determine":
             return {"outcome": _outcome(answer)}
-        case "open-review" | "record-decision":
+        case "record-decision":
             return {"superseded": bool(answer.get("superseded"))}
+        case "open-review":
+            return {**_opened(answer), "refused": ""}
         case "request-information":
-            return {"superseded": bool(answer.get("superseded")), "stopped": _stopped(envelope, at)}
+            return {**_opened(answer), "stopped": _stopped(envelope, at)}
         case "close-information":
             return {"informed": True}
         case "take-decision":
@@ -75,6 +81,10 @@ def _outcome(answer: Mapping[str, Any]) -> str:
         return "automatic"
     asks = DeterminationOutcome.REQUEST_INFORMATION in outcomes and DeterminationOutcome.PEND not in outcomes
     return "information" if asks else "review"
+
+
+def _opened(answer: Mapping[str, Any]) -> dict[str, Value]:
+    return {"superseded": bool(answer.get("superseded")), "task": str(answer["task"]).removeprefix("Task/")}
 
 
 def _stopped(envelope: Envelope, at: datetime) -> bool:

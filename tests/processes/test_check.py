@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from domain.process.model import WAITS, parse_model
 from domain.process.seen import What
-from processes import FOLDER, files, text_of
+from domain.refusals import SENTENCES
+from processes import FOLDER, files, forms, text_of
 from processes.__main__ import main
 from processes.check import problems
 from processes.lint import NodeMissing, lint
@@ -52,10 +54,37 @@ def test_a_message_is_named_by_the_event_that_ends_its_wait() -> None:
 
 
 def test_a_form_is_there_for_each_user_task() -> None:
-    forms = {json.loads(path.read_text())["id"] for path in (FOLDER / "forms").glob("*.form")}
-    for path in files():
-        for part in path.read_text().split('formId="')[1:]:
-            assert part.partition('"')[0] in forms
+    named = {json.loads(path.read_text())["id"] for path in forms()}
+    asked = {part.partition('"')[0] for path in files() for part in path.read_text().split('formId="')[1:]}
+    assert named == asked
+
+
+@pytest.mark.parametrize("path", forms(), ids=lambda path: path.stem)
+def test_a_form_tells_why_a_decision_was_not_taken(path: Path) -> None:
+    (text,) = (each["text"] for each in json.loads(path.read_text())["components"] if "if " in each.get("text", ""))
+    told = {
+        code: sentence
+        for codes, sentence in re.findall(r'if ([^"]+"[^+]+?) then "([^"]+)"', text)
+        for code in re.findall('"([^"]+)"', codes)
+    }
+    assert told == SENTENCES
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ('name="decision-refused"', 'name="decision-refused.start"', "refused: the message decision-refused starts"),
+        ("<bpmn:userTask", "<bpmn:serviceTask", "read-why: a notice is a user task and no more"),
+    ],
+)
+def test_a_fault_of_a_notice_is_named(old: str, new: str, problem: str, tmp_path: Path) -> None:
+    text = text_of("decision-refused", VERSION).replace(
+        "</bpmn:userTask", f"</{new[1:]}" if "Task" in new else "</bpmn:userTask"
+    )
+    broken = tmp_path / "decision-refused" / f"{VERSION}.bpmn"
+    broken.parent.mkdir()
+    broken.write_text(text.replace(old, new))
+    assert any(problem in each for each in problems(broken))
 
 
 @pytest.mark.parametrize(
@@ -76,6 +105,29 @@ def test_a_form_is_there_for_each_user_task() -> None:
         ('key="event" value="decided"', 'key="other" value="decided"', "clinical-review: a user task names"),
         ('bpmnElement="determine"', 'bpmnElement="assess-necessity"', "determine: it is not in the picture"),
         ('name="Who decides?"', "", "route: Element is missing label/name"),
+        ('name="prior-authorization.start"', 'name="start"', "received: the message prior-authorization.start starts"),
+        (
+            'type="durable.wait"',
+            'type="other"',
+            "await-information: its execution listeners are {'start': 'durable.wait'}",
+        ),
+        (
+            '"end" type="durable.usertask.end"',
+            '"start" type="durable.wait"',
+            "clinical-review: its execution listeners",
+        ),
+        ('correlationKey="=task"', 'correlationKey="=durableId"', "review-withdrawn: withdrawn is correlated by =task"),
+        ('correlationKey="=durableId"', 'correlationKey="=task"', "meanwhile: case-closed is correlated by =durableId"),
+        (
+            'sourceRef="decided-elsewhere" targetRef="take-decision"',
+            'sourceRef="decided-elsewhere" targetRef="open-review"',
+            "clinical-review: an event decided at its boundary leads where the task does",
+        ),
+        (
+            'name="Decided in the portal" attachedToRef="clinical-review"',
+            'name="Decided in the portal" attachedToRef="clinical-review" cancelActivity="false"',
+            "clinical-review: an event decided at its boundary leads where the task does",
+        ),
         ("<bpmn:sendTask", "<bpmn:callActivity", ""),
         ("</bpmn:definitions>", "", ""),
     ],

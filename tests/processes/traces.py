@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import cache
 from random import Random
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 
 from domain.process.model import Model, parse_model
 from domain.process.seen import Seen
-from processes import files, text_of
+from processes import text_of, workflows
 from tests.processes.driven import DIRECTED, ORCHESTRATORS, driven
 from tests.processes.recorded import recorded
 from tests.support.recordings import HISTORIES
@@ -29,7 +30,17 @@ def model(workflow: str, version: str = VERSION) -> Model:
     return parse_model(text_of(workflow, version))
 
 
-MODELS = [model(path.parent.name, path.stem) for path in files()]
+MODELS = [model(path.parent.name, path.stem) for path in workflows()]
+
+
+def doors(of: Model) -> tuple[Model, Model]:
+    """``of`` where all decide in Tasklist, and where nobody does: no history says by which way a review was left."""
+    return _without(of, "decided-elsewhere"), _without(of, "clinical-review")
+
+
+def _without(of: Model, id_: str) -> Model:
+    """``of`` where no event ends or fires an element."""
+    return replace(of, elements={**of.elements, id_: replace(of.elements[id_], code=None)})
 
 
 def recording(path: Any) -> tuple[Model, list[Seen]]:

@@ -39,7 +39,12 @@ def test_one_item_that_needs_somebody_decides_the_way(outcomes: tuple[str, ...],
 )
 def test_the_clock_stops_where_the_policy_says_so_before_the_deadline(tolling: str, due: Any, stopped: bool) -> None:
     asked = envelope("request-information", {"policy": {"tolling": tolling}}, due=due)
-    assert routing(asked, {"task": "Task/i"}, AT) == {"superseded": False, "stopped": stopped}
+    assert routing(asked, {"task": "Task/i"}, AT) == {"superseded": False, "task": "i", "stopped": stopped}
+
+
+def test_a_new_review_is_a_task_of_its_own_and_nothing_was_refused_of_it() -> None:
+    answer = {"task": "Task/r2", "superseded": False}
+    assert routing(envelope("open-review"), answer, AT) == {"superseded": False, "task": "r2", "refused": ""}
 
 
 def test_a_member_is_judged_at_the_start_or_meanwhile() -> None:
@@ -72,6 +77,8 @@ def test_every_variable_is_set_from_the_start() -> None:
         ("close-information", {}, {}),
         ("notify-provider", {"event": "decided"}, {}),
         ("record-decision", {}, {}),
+        ("open-review", {}, {"task": "Task/r"}),
+        ("request-information", {"policy": {"tolling": "runs"}}, {"task": "Task/i"}),
         ("close-case", {}, {}),
     ):
         assert routing(envelope(step, data), answer, AT).keys() <= INITIAL.keys()
