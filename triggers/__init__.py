@@ -11,6 +11,7 @@ from triggers import (
     kafka_coverage,
     kafka_decisions,
     kafka_requests,
+    processes,
     queues,
     replays,
     review_page,
@@ -19,7 +20,7 @@ from triggers import (
     tasks,
 )
 
-HTTP = (submit, inquire, attach, appeal, tasks, queues, review_page, cases, replays, dead_letters, health)
+HTTP = (submit, inquire, attach, appeal, tasks, queues, review_page, cases, processes, replays, dead_letters, health)
 KAFKA = (kafka_requests, kafka_attachments, kafka_coverage, kafka_decisions)
 TIMER = (sweep,)
 BLUEPRINTS = tuple(module.blueprint for module in (*HTTP, *KAFKA, *TIMER))

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 import azure.durable_functions as df
 
+from domain.envelope import parse_failure
 from domain.errors import Defect, NotFound, Unavailable
 from domain.messages import PUBLISH
 
@@ -19,6 +21,7 @@ QUICK: Final = 0.5
 PEOPLE: Final = frozenset({"reviewer", "provider"})
 """Whom an instance at a human task waits for."""
 RUNNING: Final = frozenset({"Running", "Pending", "Suspended", "ContinuedAsNew"})
+ENDED: Final = frozenset({"Completed", "Failed", "Terminated", "Canceled"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,8 @@ class Standing:
     """The Durable runtime status, for example ``Running``."""
     custom: dict[str, Any]
     created: datetime | None = None
+    updated: datetime | None = None
+    """When its history last grew (to the second)."""
 
     @property
     def open(self) -> bool:
@@ -57,6 +62,25 @@ class Standing:
         """The event that resumes a parked instance."""
         detail = self.custom.get("detail") or ""
         return detail.split(" ", 1)[1] if self.waiting_for == "operator" and " " in detail else None
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What became of an instance so far."""
+
+    standing: Standing
+    events: Sequence[Mapping[str, Any]]
+    """``historyEvents`` of the management API with inputs and results: codes and references, and the texts of errors,
+    which are not to be passed on. Empty of an instance that was not begun yet."""
+
+    @property
+    def failure(self) -> str | None:
+        """A code: why it failed, or what a parked one waits for. The orchestrator's own defects are ``unnamed``."""
+        if self.standing.runtime != "Failed":
+            return str(self.standing.custom.get("detail")).split(" ")[0] if self.standing.parked else None
+        ends = [each for each in self.events if each["EventType"] in ("TaskCompleted", "TaskFailed")]
+        last = ends[-1] if ends else {}
+        return parse_failure(f"{last.get('Reason')} {last.get('Details')}").code
 
 
 class Instances:
@@ -87,6 +111,18 @@ class Instances:
         except Exception as error:
             raise Unavailable("durable", "the task hub does not answer") from error
         return _standing(status) if status and status.instance_id else None
+
+    async def history(self, instance_id: str) -> History | None:
+        """What became of the instance so far, or ``None``. Raises ``Unavailable('durable')``."""
+        try:
+            status = await self._client.get_status(
+                instance_id, show_history=True, show_history_output=True, show_input=True
+            )
+        except Exception as error:
+            raise Unavailable("durable", "the task hub does not answer") from error
+        if not (status and status.instance_id):
+            return None
+        return History(_standing(status), getattr(status, "historyEvents", None) or ())
 
     async def ready(self) -> None:
         """Return when the task hub answers. Raises ``Unavailable('durable')``."""
@@ -174,4 +210,5 @@ def _standing(status: Any) -> Standing:
         runtime=status.runtime_status.value if status.runtime_status else "",
         custom=status.custom_status if isinstance(status.custom_status, dict) else {},
         created=status.created_time,
+        updated=status.last_updated_time,
     )

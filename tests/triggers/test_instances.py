@@ -27,7 +27,12 @@ class SlowHub:
         await asyncio.sleep(self.seconds)
         running = df.OrchestrationRuntimeStatus.Running
         return SimpleNamespace(
-            instance_id=instance_id, name="x", runtime_status=running, custom_status=None, created_time=None
+            instance_id=instance_id,
+            name="x",
+            runtime_status=running,
+            custom_status=None,
+            created_time=None,
+            last_updated_time=None,
         )
 
 
