@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from domain.events.source import Source
 from domain.facts import LineOfBusiness
+from domain.principal import Person
 
 PREFIX: Final = "WORKFLOW_"
 
@@ -72,6 +73,8 @@ class Settings(BaseSettings):
     """Connection string of the Event Hubs namespace, for ``event-hubs``."""
     event_sources: dict[str, Source] = Field(default_factory=dict)
     """Who may say what happened: JSON, CloudEvents ``source`` -> ``{"roles": [...], "organizations": [...]}``."""
+    tasklist_people: dict[str, Person] = Field(default_factory=dict)
+    """Who may decide in Camunda's Tasklist: JSON, Camunda user name -> ``{"id": ..., "roles": [...], "npi": ...}``."""
     process_events: bool = True
     """Whether every step is told on the topic ``process.steps`` (hints for projections)."""
     sweep_grace_seconds: float = Field(default=30.0, ge=0)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from domain.errors import Forbidden, Unauthenticated
 
@@ -53,6 +53,15 @@ class Principal(BaseModel):
         if not self.roles.intersection(roles):
             wanted = " or ".join(role.value for role in roles)
             raise Forbidden("role", f"this needs the role {wanted}")
+
+
+class Person(Principal):
+    """A person who works in another system, as this payer's operators list them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str = Field(min_length=1, max_length=200)
+    roles: frozenset[Role] = frozenset()
 
 
 def principal(headers: Mapping[str, str]) -> Principal:

@@ -62,6 +62,8 @@ class ReviewDecision(_Body):
     """Criteria that the reason rests on."""
     start: date | None = None
     end: date | None = None
+    quantity: float | None = Field(default=None, gt=0, lt=10**15)
+    """For a Claim of one item; else each of ``items`` has its own."""
     information: tuple[Code, ...] = Field(default=(), max_length=20)
     """LOINC codes of what is asked for."""
     items: tuple[ItemChoice, ...] = ()
@@ -81,8 +83,12 @@ def parse_decision(body: Json) -> ReviewDecision:
 
 def item_decisions(decision: ReviewDecision, claim: Resource) -> tuple[ItemDecision, ...]:
     """The decision on each item of ``claim``. Raises ``Malformed`` when it does not fit: an item that the Claim does
-    not have, a denial without a reason, a question without a code, a modification that changes nothing."""
+    not have, a denial without a reason, a question without a code, a modification that changes nothing.
+    ``Malformed('needs-portal')``: one quantity for several items."""
     sequences = [item["sequence"] for item in claim.get("item") or []]
+    if decision.quantity is not None and len(sequences) != 1:
+        text = "The Claim has several items: give the quantity of each in items."
+        raise Malformed([Problem(path="/quantity", text=text)], "needs-portal")
     choices = {choice.sequence: choice for choice in decision.items}
     problems = [
         Problem(path=f"/items/{index}/sequence", text="The Claim has no item of this sequence.", code="not-found")
@@ -107,7 +113,7 @@ def _item(decision: ReviewDecision, choice: ItemChoice) -> ItemDecision:
         criteria=(choice.criteria or decision.criteria) if adverse else (),
         start=(choice.start or decision.start) if authorized else None,
         end=(choice.end or decision.end) if authorized else None,
-        quantity=choice.quantity if authorized else None,
+        quantity=(choice.quantity or decision.quantity) if authorized else None,
         information=tuple(dict.fromkeys(choice.information or decision.information)) if action == Action.PENDED else (),
     )
 

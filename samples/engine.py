@@ -93,6 +93,7 @@ class Engine:
             "WORKFLOW_KAFKA_BROKERS": self.servers.kafka_brokers,
             "WORKFLOW_KAFKA_GROUP": "workflow-engine",
             "WORKFLOW_EVENT_SOURCES": (SAMPLES / "event-sources.json").read_text(),
+            "WORKFLOW_TASKLIST_PEOPLE": (SAMPLES / "tasklist-people.json").read_text(),
             "WORKFLOW_PUBLIC_URL": self.url,
             "WORKFLOW_HOOK_HOSTS": "127.0.0.1",
             **self.environment,

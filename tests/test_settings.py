@@ -21,6 +21,18 @@ def test_notifications_go_nowhere_until_a_host_is_named(monkeypatch: pytest.Monk
     assert example["Values"]["WORKFLOW_HOOK_HOSTS"] == "127.0.0.1"
 
 
+def test_people_of_tasklist_are_read_from_json_and_hold_no_slips(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WORKFLOW_TASKLIST_PEOPLE", raising=False)
+    assert Settings().tasklist_people == {}, "nobody decides in Tasklist until somebody is named"
+    monkeypatch.setenv("WORKFLOW_TASKLIST_PEOPLE", '{"demo": {"id": "nurse", "roles": ["reviewer"], "npi": "1"}}')
+    assert Settings().tasklist_people["demo"].npi == "1"
+    reviewer = {"id": "nurse", "roles": ["reviewer"]}
+    for slip in ({**reviewer, "id": ""}, {"roles": []}, {**reviewer, "rank": "1"}, {**reviewer, "roles": ["nurse"]}):
+        monkeypatch.setenv("WORKFLOW_TASKLIST_PEOPLE", json.dumps({"demo": slip}))
+        with pytest.raises(SettingsError, match=r"WORKFLOW_TASKLIST_PEOPLE\.DEMO\."):
+            settings.__wrapped__()
+
+
 def test_wrong_settings_are_all_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORKFLOW_EVENT_TRANSPORT", "event-hubs")
     with pytest.raises(SettingsError, match=r"\n  Value error, WORKFLOW_EVENT_HUBS_CONNECTION is needed"):

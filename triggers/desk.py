@@ -20,7 +20,9 @@ class Desk:
     accessed: tuple[str, ...] = ()
     """Versions that were read on the way here: the AuditEvent of what is written names them."""
     mark: str | None = None
-    """The event that is acted on (``domain.events.mark``); ``None`` for a request by HTTP."""
+    """What is acted on and may come again (``domain.events.mark``); ``None`` for a request that is made once."""
+    passed_on_by: str | None = None
+    """Id of the principal that brings what ``who`` decided elsewhere."""
     dry: bool = False
     """Judge only: write, start and raise nothing."""
 

@@ -14,11 +14,13 @@ from domain import fhir, review
 from domain.cases import case_task_id, read_case
 from domain.codes import TASK_CODE, TaskCode
 from domain.errors import Conflict, Malformed, NotFound, Problem, Unavailable
-from domain.events.mark import marked
+from domain.events.mark import bears, marked
 from domain.json import Json, Resource
 from domain.load import QUEUES, REVIEW_LOAD
 from domain.principal import Role
 from domain.review_decision import parse_decision
+from triggers.behalf import decider
+from triggers.claim_check import PASSING
 from triggers.desk import Desk
 from triggers.door import Call, answer, door
 from triggers.listing import TASK_STATUS, Filters, Listing, listing
@@ -72,10 +74,16 @@ async def assign_task(call: Call) -> func.HttpResponse:
     return answer(await give(call, call.part("id"), to, claim=False))
 
 
-@door(blueprint, "tasks/{id}/decision", "POST", roles=REVIEWERS)
+@door(blueprint, "tasks/{id}/decision", "POST", roles=(*REVIEWERS, Role.MIRROR))
 async def decide_task(call: Call) -> func.HttpResponse:
-    """Approve, deny with a reason, modify or request information. See ``domain.review_decision.ReviewDecision``."""
-    return answer(await decide(call, call.part("id"), call.json))
+    """Approve, deny with a reason, modify or request information. See ``domain.review_decision.ReviewDecision``.
+
+    The role ``mirror`` passes on what a person decided elsewhere, and may do so again: see ``triggers.behalf``.
+    """
+    desk = decider(call, *REVIEWERS)
+    if desk.mark is None:
+        return answer(await decide(desk, call.part("id"), call.json))
+    return answer(receipt(await decide_once(desk, call.part("id"), call.json)))
 
 
 def review_query(asked: Listing) -> dict[str, str | list[str]]:
@@ -105,6 +113,31 @@ async def decide(desk: Desk, task_id: str, body: Json) -> dict[str, Any]:
     except (NotFound, Unavailable) as error:
         LOG.warning("case %s: its decision is stored and the sweep tells it (%s)", case, error.code)
     return shown(stored)
+
+
+async def decide_once(desk: Desk, task_id: str, body: Json) -> dict[str, Any]:
+    """As ``decide``; what the same person decided under the same mark stands, and is no conflict.
+
+    Raises ``Unavailable('changed')`` where another wrote at the same moment: the next try tells who was first.
+    """
+    try:
+        return await decide(desk, task_id, body)
+    except Conflict as error:
+        task = await read_review(review_work(desk), task_id)
+        if bears(task, str(desk.mark)) and _decision_of(task) == (desk.who.id, parse_decision(body).decision):
+            return shown(task)
+        if error.code in PASSING:
+            raise Unavailable("changed", "another wrote at the same moment; the next try reads anew") from error
+        raise
+
+
+def _decision_of(task: Resource) -> tuple[str, str]:
+    return review.decision_maker(task), review.decision_kind(task)
+
+
+def receipt(task: dict[str, Any]) -> dict[str, Any]:
+    """Of a task as shown, what a system needs that passed a decision on: nothing that the decision rests on."""
+    return {member: task[member] for member in ("id", "case", "status", "state", "version")}
 
 
 def shown(task: Resource) -> dict[str, Any]:
@@ -179,4 +212,5 @@ def review_work(desk: Desk, *, audit_reads: bool = False) -> UnitOfWork:
         role=role,
         accessed=desk.accessed,
         audit_reads=audit_reads,
+        passed_on_by=desk.passed_on_by,
     )

@@ -35,6 +35,8 @@ class Occasion:
     case: str
     step: str
     recorded: datetime
+    passed_on_by: str | None = None
+    """Id of the principal that brought what ``actor`` decided elsewhere."""
 
 
 def audit_event(occasion: Occasion, read: Sequence[str], created: Sequence[str], updated: Sequence[str]) -> Resource:
@@ -60,14 +62,16 @@ def _agents(occasion: Occasion) -> list[Resource]:
     engine = {"type": _APPLICATION, "who": _ENGINE_ID, "requestor": occasion.actor == SYSTEM}
     if occasion.actor == SYSTEM:
         return [engine]
-    user: Resource = {
-        "type": _USER,
-        "who": {"identifier": {"system": PRINCIPAL, "value": occasion.actor}},
-        "requestor": True,
-    }
+    user: Resource = {"type": _USER, "who": _principal(occasion.actor), "requestor": True}
     if occasion.role is not None:
         user["role"] = [{"coding": [{"system": ROLE, "code": occasion.role}]}]
-    return [user, engine]
+    if occasion.passed_on_by is None:
+        return [user, engine]
+    return [user, {"type": _APPLICATION, "who": _principal(occasion.passed_on_by), "requestor": False}, engine]
+
+
+def _principal(id_: str) -> Resource:
+    return {"identifier": {"system": PRINCIPAL, "value": id_}}
 
 
 def _case(occasion: Occasion) -> Resource:

@@ -162,12 +162,13 @@ def unit(
     n: int | None = None,
     accessed: Sequence[str] = (),
     audit_reads: bool = False,
+    passed_on_by: str | None = None,
 ) -> UnitOfWork:
     """The unit of work of ``step`` of ``case`` outside of an activity.
 
     ``recorded`` is the caller's time. ``n`` is the number of the step in its case: with it the AuditEvent has an id of
     its own and is written once, without it every commit adds one. ``accessed`` are references that earlier steps read
-    and nobody audited.
+    and nobody audited. ``passed_on_by``: the principal that brings what ``actor`` decided elsewhere.
     """
-    occasion = Occasion(actor, role, case, step, recorded)
+    occasion = Occasion(actor, role, case, step, recorded, passed_on_by)
     return UnitOfWork(fhir, occasion, n=n, accessed=accessed, audit_reads=audit_reads)

@@ -75,6 +75,8 @@ def test_a_decision_is_for_all_items_unless_one_is_named() -> None:
         ({"decision": "approve", "items": [{"sequence": 1, "quantity": 10**15}]}, "/items/0/quantity"),
         ({"decision": "approve", "items": [{"sequence": 1, "quantity": float("inf")}]}, "/items/0/quantity"),
         ({"decision": "approve", "start": "soon"}, "/start"),
+        ({"decision": "approve", "quantity": 0}, "/quantity"),
+        ({"decision": "approve", "quantity": float("nan")}, "/quantity"),
     ],
 )
 def test_a_body_that_is_no_decision(body: Any, path: str) -> None:
@@ -82,6 +84,19 @@ def test_a_body_that_is_no_decision(body: Any, path: str) -> None:
         parse_decision(body)
     assert [problem.path for problem in raised.value.problems] == [path]
     assert "secret" not in raised.value.problems[0].text
+
+
+def test_a_quantity_without_an_item_is_that_of_the_only_one() -> None:
+    body = {"decision": "modify", "reason": "criteria-not-met", "quantity": 2}
+    (item,) = item_decisions(parse_decision(body), {"item": [{"sequence": 4}]})
+    assert (item.sequence, item.quantity) == (4, 2)
+    named = {**body, "items": [{"sequence": 4, "quantity": 3}]}
+    assert item_decisions(parse_decision(named), {"item": [{"sequence": 4}]})[0].quantity == 3
+    denied = {"decision": "deny", "reason": "criteria-not-met", "quantity": 2}
+    assert item_decisions(parse_decision(denied), {"item": [{"sequence": 4}]})[0].quantity is None
+    with pytest.raises(Malformed, match="needs-portal") as raised:
+        item_decisions(parse_decision(body), CLAIM)
+    assert [problem.path for problem in raised.value.problems] == ["/quantity"]
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,16 @@ def test_identities_have_known_roles_and_seeded_organizations() -> None:
     assert len(by_role[Role.MEDICAL_DIRECTOR]) == 2
 
 
+def test_people_of_tasklist_are_those_who_sign_in_here() -> None:
+    people = json.loads((SAMPLES / "tasklist-people.json").read_text())
+    identities = {each["id"]: each for each in json.loads((SAMPLES / "identities.json").read_text())}
+    for person in Settings(tasklist_people=people).tasklist_people.values():
+        given = identities[person.id]
+        assert person.roles == set(given["roles"])
+        assert person.model_dump(include=set(given["claims"])) == given["claims"]
+    assert set(people) == {"demo"}, "the user that a local Camunda has"
+
+
 @pytest.mark.parametrize("path", GOOD, ids=lambda path: path.stem)
 def test_a_request_is_well_formed_and_of_one_business_key(path: Path) -> None:
     request = parse(path.read_bytes())

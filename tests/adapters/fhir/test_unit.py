@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from fhir.resources.R4B import get_fhir_model_class
 
 from adapters.fhir.memory import MemoryFhir
 from adapters.fhir.unit import UnitOfWork, unit
@@ -71,6 +72,17 @@ async def test_reads_and_writes_make_one_audit_event() -> None:
     assert event["entity"][0]["what"]["identifier"]["value"] == CASE
     assert event["agent"][0]["who"]["identifier"]["value"] == "reviewer-7"
     assert event["agent"][0]["role"][0]["coding"][0]["code"] == "reviewer"
+    assert len(event["agent"]) == 2
+
+
+async def test_who_passed_it_on_is_named_between_the_person_and_the_engine() -> None:
+    fhir = MemoryFhir()
+    async with step(fhir, actor="reviewer-7", role="reviewer", passed_on_by="camunda-mirror") as work:
+        work.create(patient("a"))
+    (event,) = await audits(fhir)
+    get_fhir_model_class("AuditEvent").model_validate(event)
+    named = [(each["who"]["identifier"]["value"], each["requestor"]) for each in event["agent"]]
+    assert named == [("reviewer-7", True), ("camunda-mirror", False), ("workflow-orchestration-engine", False)]
 
 
 async def test_an_audit_event_holds_no_content() -> None:

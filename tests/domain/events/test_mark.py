@@ -1,11 +1,11 @@
-"""The mark that an event leaves on the Task that it changed."""
+"""The mark that an event, or a decision that is passed on, leaves on the Task that it changed."""
 
 from __future__ import annotations
 
 import re
 
 from domain.events.cloud_event import Attributes
-from domain.events.mark import EVENT, mark, mark_token, marked
+from domain.events.mark import EVENT, bears, mark, mark_of, mark_token, marked
 
 
 def _mark(source: str, id_: str, **more: str) -> str:
@@ -32,3 +32,12 @@ def test_it_joins_the_identifiers_of_the_task() -> None:
     assert task["identifier"] == [{"system": "s", "value": "v"}]
     assert marked(task, None) is task, "what came by HTTP leaves none"
     assert mark_token("m") == f"{EVENT}|m"
+
+
+def test_what_changed_a_task_is_known_by_it() -> None:
+    name = mark_of("camunda-mirror", "camunda:1")
+    task = marked({"resourceType": "Task"}, name)
+    assert bears(task, name)
+    assert not bears(task, mark_of("camunda-mirror", "camunda:2"))
+    assert not bears({"identifier": [{"system": "s", "value": name}, {"value": name}]}, name)
+    assert not bears({}, name)
