@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,8 +28,9 @@ def test_people_of_tasklist_are_read_from_json_and_hold_no_slips(monkeypatch: py
     monkeypatch.setenv("WORKFLOW_TASKLIST_PEOPLE", '{"demo": {"id": "nurse", "roles": ["reviewer"], "npi": "1"}}')
     assert Settings().tasklist_people["demo"].npi == "1"
     reviewer = {"id": "nurse", "roles": ["reviewer"]}
-    for slip in ({**reviewer, "id": ""}, {"roles": []}, {**reviewer, "rank": "1"}, {**reviewer, "roles": ["nurse"]}):
-        monkeypatch.setenv("WORKFLOW_TASKLIST_PEOPLE", json.dumps({"demo": slip}))
+    slips: list[dict[str, Any]] = [{"id": ""}, {"rank": "1"}, {"roles": ["nurse"]}, {"roles": None}]
+    for slip in slips:
+        monkeypatch.setenv("WORKFLOW_TASKLIST_PEOPLE", json.dumps({"demo": {**reviewer, **slip}}))
         with pytest.raises(SettingsError, match=r"WORKFLOW_TASKLIST_PEOPLE\.DEMO\."):
             settings.__wrapped__()
 
