@@ -77,6 +77,9 @@ class Settings(BaseSettings):
     """Who may decide in Camunda's Tasklist: JSON, Camunda user name -> ``{"id": ..., "roles": [...], "npi": ...}``."""
     process_events: bool = True
     """Whether every step is told on the topic ``process.steps`` (hints for projections)."""
+    analytics_file: str = ""
+    """SQLite file of the read model of monitoring, in a folder that can be written; empty: each process keeps its own
+    in memory, and reads the task hub anew when it starts."""
     sweep_grace_seconds: float = Field(default=30.0, ge=0)
     """How old a stored request or decision must be before the sweep takes its durable half for lost."""
 

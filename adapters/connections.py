@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 
+from adapters.analytics.base import Analytics
+from adapters.analytics.memory import MemoryAnalytics
 from adapters.events.base import Log, Publisher
 from adapters.fhir.base import Fhir
 from adapters.notifications.base import Notifier
@@ -31,6 +34,7 @@ class Connections:
     log: Log
     now: Callable[[], datetime] = utc_now
     """The time at which something comes in. Steps of a workflow take theirs from the envelope."""
+    analytics: Analytics = field(default_factory=MemoryAnalytics)
 
 
 _current: Connections | None = None
@@ -60,7 +64,16 @@ def connect(values: Settings) -> Connections:
         settings=values,
         events=_publisher(values),
         log=KafkaLog(brokers(values), values.timeout_seconds),
+        analytics=_analytics(values),
     )
+
+
+def _analytics(values: Settings) -> Analytics:
+    if not values.analytics_file:
+        return MemoryAnalytics()
+    from adapters.analytics.sqlite import SqliteAnalytics
+
+    return SqliteAnalytics(Path(values.analytics_file))
 
 
 def _publisher(values: Settings) -> Publisher:

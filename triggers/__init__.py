@@ -11,8 +11,10 @@ from triggers import (
     kafka_coverage,
     kafka_decisions,
     kafka_requests,
+    monitoring,
     processes,
     queues,
+    refresh,
     replays,
     review_page,
     submit,
@@ -20,7 +22,21 @@ from triggers import (
     tasks,
 )
 
-HTTP = (submit, inquire, attach, appeal, tasks, queues, review_page, cases, processes, replays, dead_letters, health)
+HTTP = (
+    submit,
+    inquire,
+    attach,
+    appeal,
+    tasks,
+    queues,
+    review_page,
+    cases,
+    processes,
+    monitoring,
+    replays,
+    dead_letters,
+    health,
+)
 KAFKA = (kafka_requests, kafka_attachments, kafka_coverage, kafka_decisions)
-TIMER = (sweep,)
+TIMER = (sweep, refresh)
 BLUEPRINTS = tuple(module.blueprint for module in (*HTTP, *KAFKA, *TIMER))

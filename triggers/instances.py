@@ -128,10 +128,12 @@ class Instances:
         """Return when the task hub answers. Raises ``Unavailable('durable')``."""
         await self.find("nobody")
 
-    async def list(self, prefix: str | None = None, states: frozenset[str] = RUNNING) -> list[Standing]:
-        """All instances in ``states`` whose id starts with ``prefix``."""
+    async def list(
+        self, prefix: str | None = None, states: frozenset[str] = RUNNING, since: datetime | None = None
+    ) -> list[Standing]:
+        """All instances in ``states`` whose id starts with ``prefix`` and that were created ``since`` then."""
         wanted = [df.OrchestrationRuntimeStatus(state) for state in sorted(states)]
-        found = await self._client.get_status_by(runtime_status=wanted)
+        found = await self._client.get_status_by(runtime_status=wanted, created_time_from=since)
         standings = [_standing(status) for status in found]
         return [s for s in standings if not s.id.startswith("@") and (prefix is None or s.id.startswith(prefix))]
 

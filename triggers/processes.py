@@ -6,11 +6,8 @@ see them is limited all the same.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from functools import cache
-from pathlib import Path
 from typing import Final
 
 import azure.durable_functions as df
@@ -23,6 +20,7 @@ from domain.process.facts import facts_in_view
 from domain.process.seen import Seen, seen_in_view
 from triggers.door import Call, answer, door
 from triggers.instances import ENDED, RUNNING, History, Standing
+from triggers.versions import default_version
 
 READERS: Final = (Role.OPERATOR, Role.AUDITOR, Role.MIRROR)
 SINCE: Final = "ended-since"
@@ -61,13 +59,6 @@ def coded(history: History) -> dict[str, Json]:
         "failure": history.failure,
         "steps": [_step(each) for each in seen_in_view(history.events)],
     }
-
-
-@cache
-def default_version() -> str:
-    """The orchestrator version that new instances get: ``defaultVersion`` of host.json."""
-    settings = json.loads((Path(__file__).parents[1] / "host.json").read_text())
-    return str(settings["extensions"]["durableTask"]["defaultVersion"])
 
 
 def _listed(standing: Standing) -> dict[str, Json]:

@@ -52,6 +52,14 @@ def walk(steps: Iterable[Seen], model: Model) -> Walk:
     return Walk(tuple(game.path), tuple(game.tokens), game.ended, deviation, tuple(replay.raised), tuple(replay.moves))
 
 
+def stages(steps: Iterable[Seen], model: Model) -> Iterator[tuple[Token, ...]]:
+    """Where the tokens stand after each of ``steps``. Raises ``Deviation`` where case and model part."""
+    replay = _Replay(model)
+    for one in steps:
+        replay.see(one)
+        yield tuple(replay.game.tokens)
+
+
 class _Replay:
     def __init__(self, model: Model) -> None:
         self.game = Game.begin(model, INITIAL)

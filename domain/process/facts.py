@@ -9,13 +9,14 @@ from typing import Any
 
 from domain.envelope import Answer
 from domain.messages import CaseFile
-from domain.process.seen import answer_of, envelope_of
+from domain.process.seen import answer_of, envelope_of, moment
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
     """Codes that a case pinned; ``None`` before it did."""
 
+    begun: datetime | None = None
     version: str | None = None
     """Of the orchestrator."""
     line_of_business: str | None = None
@@ -27,10 +28,11 @@ class Facts:
 def facts_in_view(events: Sequence[Mapping[str, Any]]) -> Facts:
     """What the last call in ``historyEvents`` of the management API was given, and what the first one answered."""
     calls = [event for event in events if event["EventType"] in ("TaskScheduled", "TaskCompleted", "TaskFailed")]
+    begun = next((moment(each["Timestamp"]) for each in events if each["EventType"] == "ExecutionStarted"), None)
     if not calls:
-        return Facts()
+        return Facts(begun)
     last = envelope_of(calls[-1])
-    facts = Facts(last.case.version or None, last.case.line_of_business, due=last.due)
+    facts = Facts(begun, last.case.version or None, last.case.line_of_business, due=last.due)
     for event in calls:
         if event["EventType"] == "TaskCompleted" and envelope_of(event).step.id == "open-case":
             return replace(facts, urgency=_file(answer_of(event)).urgency.value)

@@ -79,7 +79,7 @@ def seen_in_view(events: Sequence[Mapping[str, Any]]) -> list[Seen]:
             case "EventRaised":
                 found.append(_raised(event))
             case "ExecutionCompleted" if event.get("OrchestrationStatus") == "Completed":
-                found.append(Seen(What.ENDED, at=_moment(event["Timestamp"])))
+                found.append(Seen(What.ENDED, at=moment(event["Timestamp"])))
     for one in begun:
         _put_back(found, free, one)
     return found
@@ -106,27 +106,27 @@ def _seen(history: Iterable[Mapping[str, Any]]) -> Iterable[Seen]:
             case 15:  # EventRaised
                 yield _raised(event)
             case 1 if event.get("OrchestrationStatus") in (1, "Completed"):  # ExecutionCompleted
-                yield Seen(What.ENDED, at=_moment(event["Timestamp"]))
+                yield Seen(What.ENDED, at=moment(event["Timestamp"]))
 
 
 def _started(envelope: Envelope, when: str) -> Seen:
-    return Seen(What.STARTED, envelope.step.id, aside=aside(envelope), at=_moment(when))
+    return Seen(What.STARTED, envelope.step.id, aside=aside(envelope), at=moment(when))
 
 
 def _completed(envelope: Envelope, event: Mapping[str, Any]) -> Seen:
-    at = _moment(event["Timestamp"])
+    at = moment(event["Timestamp"])
     return Seen(What.COMPLETED, envelope.step.id, routing(envelope, answer_of(event).data, at), aside(envelope), at)
 
 
 def _failed(envelope: Envelope, event: Mapping[str, Any]) -> Seen:
-    return Seen(What.FAILED, envelope.step.id, aside=aside(envelope), at=_moment(event["Timestamp"]))
+    return Seen(What.FAILED, envelope.step.id, aside=aside(envelope), at=moment(event["Timestamp"]))
 
 
 def _raised(event: Mapping[str, Any]) -> Seen:
-    return Seen(What.EVENT, str(event["Name"]).partition(":")[0], at=_moment(event["Timestamp"]))
+    return Seen(What.EVENT, str(event["Name"]).partition(":")[0], at=moment(event["Timestamp"]))
 
 
-def _moment(text: str) -> datetime:
+def moment(text: str) -> datetime:
     """An instant of a history; without an offset, UTC is meant."""
     at = datetime.fromisoformat(text)
     return at if at.tzinfo else at.replace(tzinfo=UTC)

@@ -20,6 +20,7 @@ DEPLOYED = {
     "function_app.py",
     "host.json",
     "orchestrators",
+    "processes",
     "requirements.txt",
     "settings.py",
     "triggers",
@@ -52,6 +53,7 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_package_holds_just_what_is_deployed(package: Path) -> None:
     assert {path.name for path in package.iterdir()} == DEPLOYED
+    assert {path.suffix for path in (package / "processes").rglob("*") if path.is_file()} == {".bpmn"}
 
 
 def test_the_package_indexes_by_itself(package: Path) -> None:
