@@ -96,6 +96,7 @@ class Engine:
             "WORKFLOW_TASKLIST_PEOPLE": (SAMPLES / "tasklist-people.json").read_text(),
             "WORKFLOW_PUBLIC_URL": self.url,
             "WORKFLOW_HOOK_HOSTS": "127.0.0.1",
+            "WORKFLOW_ANALYTICS_FILE": str(self.data / "analytics.sqlite"),
             **self.environment,
         }
         with self.log.open("ab") as log:
