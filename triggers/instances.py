@@ -11,10 +11,12 @@ from datetime import datetime
 from typing import Any, Final
 
 import azure.durable_functions as df
+import httpx
 
 from domain.envelope import parse_failure
 from domain.errors import Defect, NotFound, Unavailable
 from domain.messages import PUBLISH
+from triggers import hub_pages
 
 QUICK: Final = 0.5
 """Seconds within which an automatic decision is usual."""
@@ -131,11 +133,15 @@ class Instances:
     async def list(
         self, prefix: str | None = None, states: frozenset[str] = RUNNING, since: datetime | None = None
     ) -> list[Standing]:
-        """All instances in ``states`` whose id starts with ``prefix`` and that were created ``since`` then."""
-        wanted = [df.OrchestrationRuntimeStatus(state) for state in sorted(states)]
-        found = await self._client.get_status_by(runtime_status=wanted, created_time_from=since)
-        standings = [_standing(status) for status in found]
-        return [s for s in standings if not s.id.startswith("@") and (prefix is None or s.id.startswith(prefix))]
+        """All instances in ``states`` whose id starts with ``prefix`` and that were created ``since`` then.
+
+        Raises ``Unavailable('durable')``.
+        """
+        try:
+            found = [_standing(each) async for each in hub_pages.instances(self._client, states, since)]
+        except (httpx.HTTPError, ValueError) as error:
+            raise Unavailable("durable", "the task hub does not answer") from error
+        return [s for s in found if not s.id.startswith("@") and (prefix is None or s.id.startswith(prefix))]
 
     async def raise_event(self, instance_id: str, event: str, data: dict[str, Any]) -> None:
         """Raise an event. An instance that has ended takes none, which is no error: the record is the truth."""

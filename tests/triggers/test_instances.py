@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -12,7 +13,10 @@ import azure.durable_functions as df
 import pytest
 
 from domain.errors import Unavailable
-from triggers.instances import Instances
+from tests.support.samples import request
+from tests.support.world import START, World, case_of
+from triggers import hub_pages
+from triggers.instances import ENDED, Instances
 
 
 @dataclass
@@ -38,7 +42,9 @@ class SlowHub:
 
 @dataclass
 class NoHub:
-    async def get_status(self, instance_id: str) -> Any:
+    _orchestration_bindings: Any = field(default_factory=lambda: SimpleNamespace(rpc_base_url="http://127.0.0.1:9/"))
+
+    async def get_status(self, instance_id: str, **show: bool) -> Any:
         raise ConnectionError(instance_id)
 
 
@@ -56,5 +62,19 @@ async def test_the_wait_for_an_answer_ends_by_the_clock_however_long_each_look_t
 
 
 async def test_a_task_hub_that_is_away_is_unavailable() -> None:
-    with pytest.raises(Unavailable, match="durable"):
-        await instances(NoHub()).find("i")
+    for asked in (instances(NoHub()).find("i"), instances(NoHub()).history("i"), instances(NoHub()).list()):
+        with pytest.raises(Unavailable, match="durable"):
+            await asked
+
+
+async def test_every_page_of_the_task_hub_is_read(door: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub_pages, "PAGE", 2)
+    bundles = [request("denied-by-medical-director", number=str(n)) for n in range(5)]
+    for bundle in bundles:
+        await door.submit(bundle)
+    await door.settle()
+    assert {each.id for each in await door.instances.list()} == {case_of(each) for each in bundles}
+    assert [each.id for each in await door.instances.list(prefix="appeal")] == []
+    assert await door.instances.list(since=START + timedelta(seconds=1)) == []
+    assert len(await door.instances.list(since=START)) == 5
+    assert await door.instances.list(states=ENDED) == []
