@@ -62,9 +62,9 @@ class ElementFigures(_Figures):
     parked: float
     """Seconds in which an operator was awaited."""
     rework: int
-    """Visits beyond the first of their case."""
+    """Visits beyond the first of their case; not of what is done on the way, such as escalations."""
     reworked: int
-    """Cases with more than one visit."""
+    """Cases with such visits."""
     failed: int
     """Tries in vain."""
     abandoned: int
@@ -96,13 +96,14 @@ class Statistics(_Figures):
 
 def statistics(timelines: Sequence[Timeline], now: datetime) -> Statistics:
     """What ``timelines`` say at ``now`` (UTC)."""
-    visits: dict[str, list[Visit]] = defaultdict(list)
-    cases: dict[str, Counter[str]] = defaultdict(Counter)
+    visits: dict[str, list[list[Visit]]] = defaultdict(list)
     for each in timelines:
+        mine: dict[str, list[Visit]] = defaultdict(list)
         for visit in each.visits:
-            visits[visit.element].append(visit)
-            cases[visit.element][each.id] += 1
-    elements = tuple(_element(name, visits[name], cases[name]) for name in visits)
+            mine[visit.element].append(visit)
+        for name, stays in mine.items():
+            visits[name].append(stays)
+    elements = tuple(_element(name, visits[name]) for name in visits)
     slowest = sorted((e for e in elements if e.duration.total), key=lambda e: e.duration.total, reverse=True)
     return Statistics(
         counts=counts(timelines, now),
@@ -135,7 +136,10 @@ def spread(lengths: Iterable[timedelta]) -> Spread:
     return Spread(count=len(seconds), p50=p50, p95=p95, total=sum(seconds))
 
 
-def _element(name: str, visits: Sequence[Visit], cases: Counter[str]) -> ElementFigures:
+def _element(name: str, cases: Sequence[Sequence[Visit]]) -> ElementFigures:
+    """``cases``: the visits of each case that came there."""
+    visits = [each for case in cases for each in case]
+    again = [max(0, sum(not each.aside for each in case) - 1) for case in cases]
     done = [each for each in visits if each.ended and each.completed]
     return ElementFigures(
         element=name,
@@ -146,8 +150,8 @@ def _element(name: str, visits: Sequence[Visit], cases: Counter[str]) -> Element
         duration=spread(each.ended - each.started for each in done if each.ended),
         waiting=spread(_waited(each) for each in done),
         parked=sum(each.parked.total_seconds() for each in visits),
-        rework=len(visits) - len(cases),
-        reworked=sum(count > 1 for count in cases.values()),
+        rework=sum(again),
+        reworked=sum(map(bool, again)),
         failed=sum(each.failed for each in visits),
         abandoned=sum(each.ended is not None and not each.completed for each in visits),
     )

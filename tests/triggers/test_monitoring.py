@@ -205,6 +205,7 @@ async def test_the_event_log(door: World) -> None:
     await door.advance(days=1)
     reply = await door.send("GET", f"{ONE}/log.xes", who=AUDITOR)
     assert (reply.status, reply.headers["Content-Type"]) == (200, "application/xml")
+    assert reply.headers["x-behind"] == "0"
     log = ElementTree.fromstring(reply.text)
     traces = {_value(trace, "concept:name"): trace for trace in log.iter(f"{XES}trace")}
     assert traces.keys() == {case_of(DECIDED), case_of(OPEN)}

@@ -64,6 +64,12 @@ def test_elements() -> None:
     assert found.bottlenecks == ("clinical-review", "determine")
 
 
+def test_what_is_done_on_the_way_is_no_rework() -> None:
+    twice = [visit("notify-provider", n, n + 1, n=n + 1, aside=True) for n in range(2)]
+    (found,) = statistics([case("a", *twice, visit("notify-provider", 2, 3, n=3))], at(9)).elements
+    assert (found.visits, found.rework, found.reworked) == (3, 0, 0)
+
+
 def test_how_cases_stand() -> None:
     cases = [
         case("runs"),
