@@ -28,6 +28,7 @@ async def set_deadline(work: Work[SetDeadlineInput]) -> DeadlineSet:
         calendar=deadline.calendar,
         policy=policy,
         milestones=tuple(Milestone(at=_running(at, work.data.pauses), percent=percent) for percent, at in milestones),
+        state=values.plan_state,
     )
 
 

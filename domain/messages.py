@@ -86,6 +86,8 @@ class DeadlineSet(Message):
     """Name and version of the holiday calendar and of the time-zone data that the instant was computed with."""
     policy: ClockPolicy
     milestones: tuple[Milestone, ...]
+    state: str | None = None
+    """USPS code of the state whose rules were asked; answers of older cases do not say it."""
 
 
 class EligibilityAnswer(Message):

@@ -6,6 +6,7 @@ The general rules are bpmnlint's own, in their Python port (https://pypi.org/pro
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -14,9 +15,11 @@ from bpmn_io import check as integrity
 from bpmn_io.lint import Linter
 from bpmn_io.lint.resolver import NodeResolver
 
-from domain.process.model import DUE, JOBS, START, WAITS, Element, Model, parse_model
+from domain.process.model import DUE, START, WAITS, Element, Model, parse_model
 from domain.process.routing import INITIAL
 from processes import FOLDER, NOTICES
+from processes.decisions import decisions
+from processes.decisions import files as decision_files
 
 JOB: Final = "durable.step"
 """Type of the jobs that the mirror completes."""
@@ -29,6 +32,7 @@ BY_CASE, BY_TASK = "=durableId", "=task"
 """How messages are correlated: of the case, or of its open human task, so that a late one never hits a later task."""
 CLOSED: Final = "case-closed"
 _DRAWN: Final = ("Task", "Event", "Gateway", "SubProcess", "SequenceFlow")
+_DECISION: Final = re.compile(r'="(?P<decision>\w+)_" \+ (?P<variable>\w+)\.version')
 CONFIG: Final = FOLDER / "bpmnlint" / ".bpmnlintrc"
 
 
@@ -99,16 +103,35 @@ def _ours(model: Model) -> Iterator[str]:
             yield from _due(model, element)
         if element.kind == "userTask":
             yield from _elsewhere(model, element)
+        if element.decision is not None:
+            yield from _shadow(element)
+        if element.kind == "intermediateThrowEvent":
+            yield from _told(model, element)
     for flow in model.flows.values():
         for name in sorted(flow.condition.names - INITIAL.keys()) if flow.condition else ():
             yield f"{flow.id}: no step sets the variable {name}"
 
 
 def _job(element: Element) -> Iterator[str]:
-    if element.kind in JOBS and (element.job, element.step) != (JOB, element.id):
+    if element.is_step and (element.job, element.step) != (JOB, element.id):
         yield f"{element.id}: a step's job is of type {JOB} and names the step in its header"
     if element.kind == "userTask" and (element.step != element.id or not element.code):
         yield f"{element.id}: a user task names its step and the durable event that ends it in its headers"
+
+
+def _shadow(element: Element) -> Iterator[str]:
+    """A decision that Camunda makes beside a step is one of a ruleset, in the version that the case pinned."""
+    rulesets = {f"shadow-{path.parents[1].name}": decisions(path.read_text()) for path in decision_files()}
+    match = _DECISION.fullmatch(str(element.decision))
+    if match is None or match["decision"] not in rulesets.get(element.id, ()) or match["variable"] not in INITIAL:
+        yield f"{element.id}: it asks for a decision of the ruleset that it is named by, in the version of a step"
+
+
+def _told(model: Model, element: Element) -> Iterator[str]:
+    """What is told by the way is taken up outside of the sub-process, whose end would cut it off."""
+    taken = [e for e in model.attached(str(element.scope)) if (e.event, e.code) == ("escalation", element.code)]
+    if [e.interrupting for e in taken] != [False]:
+        yield f"{element.id}: an event {element.code} at the boundary takes it up and interrupts nothing"
 
 
 def _message(element: Element) -> Iterator[str]:

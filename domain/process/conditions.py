@@ -11,11 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-Value = str | bool | None
-"""What a routing variable holds."""
+from pydantic import JsonValue
+
+Value = JsonValue
+"""What a routing variable holds; conditions compare those that are scalars."""
+Scalar = str | bool | None
 
 _COMPARISON: Final = re.compile(r'\s*([a-z][A-Za-z]*)\s*(!?=)\s*(?:"([^"]*)"|(true|false|null))\s*')
-_WORDS: Final[dict[str, Value]] = {"true": True, "false": False, "null": None}
+_WORDS: Final[dict[str, Scalar]] = {"true": True, "false": False, "null": None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +26,7 @@ class Comparison:
     """``name = value``, or its negation."""
 
     name: str
-    value: Value
+    value: Scalar
     equal: bool
 
     def holds(self, variables: Mapping[str, Value]) -> bool:

@@ -22,13 +22,20 @@ WAITS: Final = frozenset({"userTask", "receiveTask"})
 DUE: Final = ".due"
 """How the names of messages end that say that a step is begun on the way, beside what the case waits for:
 ``escalate.due`` begins ``escalate``. All others are named by the durable event (up to its colon)."""
-_KINDS: Final = JOBS | WAITS | {"startEvent", "endEvent", "boundaryEvent", "exclusiveGateway", "parallelGateway"}
+_KINDS: Final = (
+    JOBS
+    | WAITS
+    | {"startEvent", "intermediateThrowEvent", "endEvent", "boundaryEvent", "exclusiveGateway", "parallelGateway"}
+)
 START: Final = ".start"
 """How the names of messages end that start a process: ``appeal.start`` starts ``appeal``."""
 _Code = tuple[str | None, str | None]
-"""Of a message or an error: its name or code, and its correlation."""
-_EVENTS: Final = {"messageEventDefinition": "message", "timerEventDefinition": "timer"} | {
+"""Of a message, an error or an escalation: its name or code, and its correlation."""
+_EVENTS: Final = {
+    "messageEventDefinition": "message",
+    "timerEventDefinition": "timer",
     "errorEventDefinition": "error",
+    "escalationEventDefinition": "escalation",
     "terminateEventDefinition": "terminate",
 }
 
@@ -57,9 +64,9 @@ class Element:
     """What a boundary event is attached to."""
     interrupting: bool = True
     event: str | None = None
-    """``message``, ``timer``, ``error`` or ``terminate``, of an event; ``message`` of a wait for one."""
+    """Of an event: ``message``, ``timer``, ``error``, ``escalation``, ``terminate``; of a wait for one: ``message``."""
     code: str | None = None
-    """Message name or error code. Of a user task: the durable event that ends it."""
+    """Message name, error code or escalation code. Of a user task: the durable event that ends it."""
     correlation: str | None = None
     """FEEL: whose value a message carries that is for this instance."""
     job: str | None = None
@@ -68,13 +75,15 @@ class Element:
     """Its header ``step``, by which the job's worker knows it."""
     listeners: tuple[tuple[str, str], ...] = ()
     """``start`` or ``end``, and the type of the job that is to be completed before the element begins, or is left."""
+    decision: str | None = None
+    """FEEL: id of the DMN decision that Camunda itself evaluates here. Nobody waits for it."""
     default: str | None = None
     """The flow that a gateway takes when no condition holds."""
 
     @property
     def is_step(self) -> bool:
         """Whether it stands for a call of the orchestrator."""
-        return self.kind in JOBS
+        return self.kind in JOBS and self.decision is None
 
 
 @dataclass(frozen=True)
@@ -140,7 +149,8 @@ def parse_model(text: str) -> Model:
         raise ValueError("the file has no process")
     tag = process.find(f"{BPMN}extensionElements/{ZEEBE}versionTag")
     codes = {e.get("id", ""): (e.get("name"), _correlation(e)) for e in root.iter(f"{BPMN}message")}
-    codes |= {e.get("id", ""): (e.get("errorCode"), None) for e in root.iter(f"{BPMN}error")}
+    for kind in ("error", "escalation"):
+        codes |= {e.get("id", ""): (e.get(f"{kind}Code"), None) for e in root.iter(f"{BPMN}{kind}")}
     elements: dict[str, Element] = {}
     flows: dict[str, Flow] = {}
     _collect(process, None, codes, elements, flows)
@@ -184,7 +194,9 @@ def _element(node: ElementTree.Element, kind: str, id_: str, scope: str | None, 
         event = "message"
     headers = {h.get("key"): h.get("value") for h in node.iter(f"{ZEEBE}header")}
     task = node.find(f"{BPMN}extensionElements/{ZEEBE}taskDefinition")
-    code, correlation = codes.get(definition.get("messageRef") or definition.get("errorRef") or "", (None, None))
+    called = node.find(f"{BPMN}extensionElements/{ZEEBE}calledDecision")
+    references = (definition.get(f"{kind}Ref") for kind in ("message", "error", "escalation"))
+    code, correlation = codes.get(next(filter(None, references), ""), (None, None))
     return Element(
         id=id_,
         kind=kind,
@@ -198,5 +210,6 @@ def _element(node: ElementTree.Element, kind: str, id_: str, scope: str | None, 
         job=task.get("type") if task is not None else None,
         step=headers.get("step"),
         listeners=tuple((e.get("eventType", ""), e.get("type", "")) for e in node.iter(f"{ZEEBE}executionListener")),
+        decision=called.get("decisionId") if called is not None else None,
         default=node.get("default"),
     )

@@ -13,6 +13,7 @@ from domain.envelope import Envelope
 from domain.facts import DeterminationOutcome, Tolling
 from domain.messages import PUBLISH
 from domain.process.conditions import Value
+from domain.process.shadow import clock_policies, determinations
 
 AUTOMATIC: Final = frozenset({DeterminationOutcome.APPROVE, DeterminationOutcome.NOT_REQUIRED})
 INITIAL: Final[dict[str, Value]] = {
@@ -28,6 +29,8 @@ INITIAL: Final[dict[str, Value]] = {
     "notice": "",
     "task": "",
     "refused": "",
+    "determinations": None,
+    "clockPolicies": None,
 }
 """Every routing variable as it is when the process starts: in FEEL a comparison with an absent one is an incident.
 
@@ -37,6 +40,7 @@ while a person was awaited. ``eligibility``: an ``EligibilityOutcome``. ``outcom
 clock stands still. ``withdrawn``: the open task was. ``notice``: the event of the last notice. ``task``: id of the
 human task that was opened last; messages for a task are correlated by it, so that what is left over of an earlier one
 finds nobody. ``refused``: why the last decision in Tasklist was not taken, a code; a new review starts without.
+``determinations``, ``clockPolicies``: what DMN tables judge again beside the rules (``domain/process/shadow.py``).
 """
 
 
@@ -55,8 +59,10 @@ def routing(envelope: Envelope, answer: Mapping[str, Any], at: datetime) -> dict
             return {"closed": bool(answer["closed"])}
         case "check-eligibility":
             return {"eligibility": str(answer["eligibility"]["outcome"]), "meanwhile": envelope.task is not None}
+        case "set-deadline":
+            return {"clockPolicies": clock_policies(envelope, answer)}
         case "determine":
-            return {"outcome": _outcome(answer)}
+            return {"outcome": _outcome(answer), "determinations": determinations(envelope, answer)}
         case "record-decision":
             return {"superseded": bool(answer.get("superseded"))}
         case "open-review":

@@ -1,7 +1,8 @@
 """The token game: where the tokens of a process stand, and how they move (BPMN 2.0.2, chapter 13).
 
-Only what the models use. Gateways, start and end events move on at once, as in Zeebe; a job, a wait or an event moves
-when it is told to. Loops need no bound: each passes through a job.
+Only what the models use. Gateways and events that occur by themselves move on at once, as in Zeebe, and so do decisions
+that it makes itself; a job, a wait or an event at a boundary moves when it is told to. Loops need no bound: each passes
+through a job.
 """
 
 from __future__ import annotations
@@ -90,6 +91,11 @@ class Game:
         self.path.append(boundary.id)
         self._settle(self._out(boundary.id))
 
+    def jump(self, token: Token, element: str) -> None:
+        """``token`` leaves its element and enters ``element``, whatever the flows say: a modification."""
+        self.tokens.remove(token)
+        self._settle([element])
+
     # -- moves that nobody sees -------------------------------------------------------------------------------------
 
     def _settle(self, arrivals: list[str]) -> None:
@@ -124,6 +130,10 @@ class Game:
                 return self._end(element)
             case "startEvent" | "parallelGateway" | "boundaryEvent":
                 return self._out(element.id)
+            case "intermediateThrowEvent":
+                return [*self._caught(element), *self._out(element.id)]
+            case _ if element.decision is not None:
+                return self._out(element.id)
             case _:
                 self.tokens.append(Token(element.id))
                 return []
@@ -144,6 +154,11 @@ class Game:
         if gateway.default is None:
             raise Deviation(f"no condition of {gateway.id} holds")
         return gateway.default
+
+    def _caught(self, element: Element) -> list[str]:
+        """What catches the escalation of an event, which interrupts nothing; nothing has to."""
+        attached = self.model.attached(element.scope or "")
+        return [e.id for e in attached if (e.event, e.code) == ("escalation", element.code)]
 
     def _end(self, element: Element) -> list[str]:
         if element.event == "terminate":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from importlib import import_module
@@ -33,6 +34,8 @@ TOGETHER = "The orchestrator and its model say different things: change both, se
 
 LATE = {"resumed", "eligibility-changed"}
 """Events that need no element: an operator's is the step's own, and a try in vain is made again without a new one."""
+SHADOWS = {"clock-policy": "set-deadline", "determination": "determine"}
+"""Rulesets that DMN judges by once more, and the step that the rules judge in."""
 EQUIVALENT = {
     "decision and question-not-asked exchanged": "both are followed by record-decision",
     "review-withdrawn with the other effect": "the error that follows ends the review",
@@ -44,8 +47,17 @@ EQUIVALENT = {
 def _fits(steps: list[Seen], of: Model) -> bool:
     """Whoever decided, in Tasklist or elsewhere: no history says which."""
     return all(
-        found.deviation is None and LATE.issuperset(found.untaken)
+        found.deviation is None and LATE.issuperset(found.untaken) and _compared(steps, found.path)
         for found in (walk(steps, each) for each in doors(of))
+    )
+
+
+def _compared(steps: list[Seen], path: tuple[str, ...]) -> bool:
+    """Whether DMN judges again, to its end, whatever the rules have judged."""
+    done = Counter(one.step for one in steps if one.what is What.COMPLETED)
+    passed = Counter(path)
+    return all(
+        passed[f"shadow-{ruleset}"] == passed[f"{ruleset}-compared"] == done[step] for ruleset, step in SHADOWS.items()
     )
 
 
@@ -55,6 +67,7 @@ def test_a_recorded_case_goes_over_its_model(path: Any) -> None:
     for of in doors(recorded_of):
         assert deviations(steps, of) == [], TOGETHER
         assert LATE.issuperset(walk(steps, of).untaken)
+        assert _compared(steps, walk(steps, of).path)
         assert walk(steps, of).ended is (steps[-1].what is What.ENDED)
 
 
@@ -66,6 +79,7 @@ def test_a_case_that_never_was_goes_over_it_too(workflow: str, random: Random) -
     for of in doors(model(workflow)):
         assert deviations(steps, of) == [], TOGETHER
         assert LATE.issuperset(walk(steps, of).untaken)
+        assert _compared(steps, walk(steps, of).path)
 
 
 @pytest.mark.parametrize("of", MODELS, ids=lambda of: f"{of.process}-{of.version}")
@@ -96,7 +110,8 @@ def _mutants(of: Model) -> Iterator[tuple[str, Model]]:
 def _of_flows(of: Model) -> Iterator[tuple[str, Model]]:
     for id_, flow in of.flows.items():
         target = of.elements[flow.target]
-        if id_ not in NEVER and (target.kind, target.event) != ("endEvent", None):  # a token may end without one too
+        shadow = target.id.endswith("-compared")
+        if id_ not in NEVER and (shadow or (target.kind, target.event) != ("endEvent", None)):  # a token may end so too
             source = of.elements[flow.source]
             left = replace(source, default=None if source.default == id_ else source.default)
             without = {key: value for key, value in of.flows.items() if key != id_}

@@ -17,7 +17,15 @@ def envelope(step: str, data: dict[str, Any] | None = None, **more: Any) -> Enve
 
 
 def items(*outcomes: str) -> dict[str, Any]:
-    return {"items": [{"determination": {"outcome": each}} for each in outcomes]}
+    judged = [{"outcome": each, "reason": "because"} for each in outcomes]
+    return {"items": [{"sequence": n, "determination": each} for n, each in enumerate(judged, 1)], "fired": []}
+
+
+ASKED: dict[str, Any] = {
+    "eligibility": "eligible",
+    "requirements": [{"sequence": n, "kind": "required", "rule": "R"} for n in (1, 2)],
+    "findings": [],
+}
 
 
 @pytest.mark.parametrize(
@@ -30,7 +38,7 @@ def items(*outcomes: str) -> dict[str, Any]:
     ],
 )
 def test_one_item_that_needs_somebody_decides_the_way(outcomes: tuple[str, ...], code: str) -> None:
-    assert routing(envelope("determine"), items(*outcomes), AT) == {"outcome": code}
+    assert routing(envelope("determine", ASKED), items(*outcomes), AT)["outcome"] == code
 
 
 @pytest.mark.parametrize(

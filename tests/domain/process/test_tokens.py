@@ -11,7 +11,7 @@ from domain.process.seen import Seen, What
 HEAD = "<definitions xmlns='http://www.omg.org/spec/BPMN/20100524/MODEL'><process id='p'>"
 TAIL = (
     "</process><message id='came' name='came'/><message id='due' name='extra.due'/>"
-    "<error id='no' errorCode='no'/></definitions>"
+    "<error id='no' errorCode='no'/><escalation id='tell' escalationCode='tell'/></definitions>"
 )
 
 
@@ -155,3 +155,39 @@ def test_a_flow_to_nowhere_and_a_second_start_are_refused() -> None:
         model(START, flows="s>a")
     with pytest.raises(ValueError, match="has 2 start events"):
         went(model(START, "<startEvent id='z'/>", flows=""), "a")
+
+
+# -- what nobody sees --------------------------------------------------------------------------------------------------
+
+DECISION = (
+    "<businessRuleTask id='d'><extensionElements><calledDecision xmlns='http://camunda.org/schema/zeebe/1.0' "
+    "decisionId='D'/></extensionElements></businessRuleTask>"
+)
+TOLD = (
+    START,
+    "<subProcess id='p'><startEvent id='ps'/><serviceTask id='a'/><intermediateThrowEvent id='i'>"
+    "<escalationEventDefinition escalationRef='tell'/></intermediateThrowEvent>"
+    "<endEvent id='pt'><terminateEventDefinition/></endEvent></subProcess>",
+)
+CAUGHT = (
+    "<boundaryEvent id='c' attachedToRef='p' cancelActivity='false'><escalationEventDefinition escalationRef='tell'/>"
+    "</boundaryEvent>"
+)
+
+
+def test_a_decision_of_the_engine_is_no_step_and_holds_nothing_up() -> None:
+    beside = model(START, task("a"), FORK, DECISION, END, task("b"), flows="s>a a>f f>d d>e f>b b>e")
+    assert beside.steps == {"a", "b"}
+    assert went(beside, "a b .").deviation is None
+    assert {"d", "d-e"} <= set(went(beside, "a").path)
+
+
+def test_what_is_told_from_a_sub_process_goes_on_beside_its_end() -> None:
+    told = model(*TOLD, CAUGHT, DECISION, task("b"), END, flows="s>p ps>a a>i i>pt c>d d>e p>b b>e")
+    assert went(told, "a b .").deviation is None
+    assert {"c", "d", "i", "pt"} <= set(went(told, "a").path)
+
+
+def test_what_nobody_takes_up_is_told_to_nobody() -> None:
+    alone = model(*TOLD, task("b"), END, flows="s>p ps>a a>i i>pt p>b b>e")
+    assert went(alone, "a b .").deviation is None
