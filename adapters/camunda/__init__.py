@@ -1,0 +1,1 @@
+"""Camunda 8, as the mirror of durable history uses it."""
