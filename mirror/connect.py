@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Final
 
 import grpc
 import requests
@@ -14,13 +12,13 @@ from pyzeebe import (
     create_secure_channel,
 )
 
+import processes
 from adapters.camunda.grpc import GrpcCamunda
 from adapters.camunda.people import Nobody, People, SearchedPeople, signed_in
 from domain.process.model import Model, parse_model
 from mirror.deploy import Release
 from mirror.settings import MirrorSettings
-
-PROCESSES: Final = Path(__file__).parent.parent / "processes"
+from processes import decisions
 
 
 def camunda(values: MirrorSettings) -> GrpcCamunda:
@@ -60,11 +58,11 @@ def people(values: MirrorSettings) -> People:
     return SearchedPeople(str(values.camunda_rest), session)
 
 
-def releases(folder: Path = PROCESSES) -> list[Release]:
+def releases() -> list[Release]:
     """Every version of every model."""
     return [
         Release(path.parent.name, path.stem, f"{path.parent.name}-{path.stem}.bpmn", path.read_bytes())
-        for path in sorted(folder.glob("*/*.bpmn"))
+        for path in processes.files()
     ]
 
 
@@ -73,6 +71,6 @@ def models(given: list[Release]) -> dict[tuple[str, str], Model]:
     return {(each.process, each.version): parse_model(each.text.decode()) for each in given}
 
 
-def beside(folder: Path = PROCESSES) -> Mapping[str, bytes]:
-    """Forms, which go along with every model."""
-    return {path.name: path.read_bytes() for path in sorted(folder.glob("forms/*.form"))}
+def beside() -> Mapping[str, bytes]:
+    """Forms and decisions, which go along with every model."""
+    return {path.name: path.read_bytes() for path in processes.forms()} | decisions.resources()

@@ -226,15 +226,15 @@ class MemoryCamunda:
         self._changed.set()
 
     def _take(self, message: Message) -> bool:
-        if message.name.endswith(".start"):
-            return self._start(message)
+        begins = next(
+            (each for each in self._latest.values() if self._models[each.key].start.code == message.name), None
+        )
+        if begins is not None:
+            return self._start(begins, message)
         return any(self._receive(its, message) for its in self.instances.values() if its.active)
 
-    def _start(self, message: Message) -> bool:
-        deployed = self._latest.get(message.name.removesuffix(".start"))
-        if deployed is None or any(
-            its.active and its.correlation == message.correlation for its in self.instances.values()
-        ):
+    def _start(self, deployed: Deployed, message: Message) -> bool:
+        if any(its.active and its.correlation == message.correlation for its in self.instances.values()):
             return False
         game = _Running.begin(self._models[deployed.key], copy.deepcopy(dict(message.variables)))
         its = Instance(next(self._keys), deployed.key, game, message.correlation)

@@ -105,6 +105,9 @@ class SimulatedSource:
     decisions: list[tuple[str, str, str, dict[str, Any]]] = field(default_factory=list)
     answer: Answer = field(default_factory=lambda: Answer(True))
 
+    in_vain: int = 0
+    """Questions that were not answered."""
+
     def add(self, case: Simulated) -> Simulated:
         self.cases[case.id] = case
         return case
@@ -133,6 +136,7 @@ class SimulatedSource:
 
     def _ask(self) -> None:
         if self.away:
+            self.in_vain += 1
             raise Unavailable("engine", "away")
 
 
