@@ -21,7 +21,8 @@ from domain.facts import (
 from domain.process.conditions import Value
 from domain.process.routing import routing
 from processes import files, forms
-from processes.decisions import resources
+from processes.decisions import decisions, resources
+from processes.decisions import files as decision_files
 from tests.orchestrators.test_prior_authorization import RECEIVED
 from tests.processes.engine import END, Engine, engine
 from tests.rules.scenarios import cases
@@ -48,12 +49,9 @@ def test_everything_is_taken(camunda: Engine) -> None:
     assert taken.count("processDefinition") == len(files())
     assert taken.count("form") == len(forms())
     assert taken.count("decisionDefinition") == len(resources())
-    ids = {
-        each["decisionDefinition"]["decisionDefinitionId"]
-        for each in camunda.deployed
-        if each.get("decisionDefinition")
-    }
-    assert ids == {f"Determination_{VERSION}", f"ClockPolicy_{VERSION}"}
+    ids = {found["decisionDefinitionId"] for each in camunda.deployed if (found := each.get("decisionDefinition"))}
+    versions = {path: path.parent.name for path in decision_files()}
+    assert ids == {f"{id_}_{version}" for path, version in versions.items() for id_ in decisions(path.read_text())}
 
 
 # -- both engines ------------------------------------------------------------------------------------------------------
