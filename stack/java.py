@@ -52,14 +52,15 @@ class Jdk:
         return self.home / "bin" / "java"
 
 
-def jvm_options(server: str, jdk: Jdk, archive: Path) -> list[str]:
-    """Small and quick to start: serial collector, first compiler tier, classes archived at the first stop."""
+def jvm_options(server: str, jdk: Jdk, archive: Path, *, warm: bool = False) -> list[str]:
+    """Small and quick to start: serial collector, first compiler tier (unless ``warm``), classes archived at the first
+    stop."""
     # Guava and XStream still use sun.misc.Unsafe, and JDK 24 warns of it at every start.
     unsafe = ["--sun-misc-unsafe-memory-access=allow"] if jdk.version >= 23 else []
     return [
         *unsafe,
         "-XX:+UseSerialGC",
-        "-XX:TieredStopAtLevel=1",
+        *([] if warm else ["-XX:TieredStopAtLevel=1"]),
         _MEMORY[server],
         "-XX:+AutoCreateSharedArchive",
         f"-XX:SharedArchiveFile={archive}",

@@ -58,6 +58,10 @@ class Options:
     opensearch_transport_port: int = 19300
     camunda_exporter_url: str | None = None
     """Where the engine sends its records, in Elasticsearch's bulk format."""
+    camunda_exporter_kinds: tuple[str, ...] = ()
+    """Kinds of records that it sends there, named as in its exporter's ``index`` settings; none named: all."""
+    camunda_warm: bool = False
+    """Whether the engine's code is compiled to the end: faster when it has run for minutes, slower until then."""
     camunda_clock_controlled: bool = False
     """Whether tests may move the engine's clock."""
     rulesets: Path = ROOT / "rules" / "rulesets"

@@ -36,6 +36,8 @@ class Server:
     """The server whose build it shares; empty: it has its own."""
     main: str = ""
     """The class to run with all libraries on the class path; empty: the jar names it."""
+    warm: bool = False
+    """Whether it is to be fast when it has run for long, rather than soon."""
     notice: str = ""
     """What whoever starts it is told, on a line of its own."""
 
@@ -67,7 +69,7 @@ class Server:
         """Start it. Raises ``StackError`` when it cannot be built."""
         jar = self.build()
         jdk = find_jdk()
-        options = jvm_options(self.name, jdk, jar.with_name(f"{self.name}.jsa"))
+        options = jvm_options(self.name, jdk, jar.with_name(f"{self.name}.jsa"), warm=self.warm)
         properties = [f"-D{each}" for each in (*self.arguments, f"java.io.tmpdir={self.scratch}")]
         shutil.rmtree(self.scratch, ignore_errors=True)
         self.scratch.mkdir(parents=True, mode=0o700)

@@ -14,6 +14,30 @@ from stack.options import ROOT, Options
 from stack.server import Server
 
 LICENCE: Final = "Camunda 8.6: Camunda License 1.0, non-production use only"
+RECORDS: Final = (
+    "decision",
+    "decisionEvaluation",
+    "decisionRequirements",
+    "deployment",
+    "error",
+    "form",
+    "incident",
+    "job",
+    "message",
+    "messageStartEventSubscription",
+    "messageSubscription",
+    "process",
+    "processEvent",
+    "processInstance",
+    "processInstanceCreation",
+    "processInstanceMigration",
+    "processInstanceModification",
+    "processMessageSubscription",
+    "timer",
+    "userTask",
+    "variable",
+)
+"""Kinds of records that the exporter sends unless it is told otherwise."""
 _LOOPBACK: Final = "127.0.0.1"
 
 
@@ -37,6 +61,7 @@ def camunda(options: Options) -> Server:
         arguments=(*_network(options), *_storage(options), *_records(options), *_search(options)),
         data=options.data.resolve(),
         main="io.camunda.application.StandaloneBroker",
+        warm=options.camunda_warm,
         notice=LICENCE,
     )
 
@@ -122,6 +147,9 @@ def _records(options: Options) -> Iterator[str]:
     yield f"zeebe.broker.exporters.records.args.url={options.camunda_exporter_url}"
     yield "zeebe.broker.exporters.records.args.bulk.delay=0"
     yield "zeebe.broker.exporters.records.args.bulk.size=20"
+    for kind in RECORDS if options.camunda_exporter_kinds else ():
+        wanted = kind in options.camunda_exporter_kinds
+        yield f"zeebe.broker.exporters.records.args.index.{kind}={str(wanted).lower()}"
 
 
 def _search(options: Options) -> Iterator[str]:

@@ -15,8 +15,8 @@ from domain.process.conditions import Value
 from domain.process.routing import INITIAL
 from processes import files, forms
 from processes.decisions import resources
+from stack.records import Record, Records, records
 from tests.stack.camunda import camunda_options
-from tests.stack.records import Record, Records, records
 from tests.stack.servers import running, until
 
 NOTHING: Final[Value] = {"version": "", "items": []}

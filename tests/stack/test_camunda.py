@@ -12,9 +12,9 @@ import httpx
 import pytest
 
 import stack
+from stack.records import Records, records
 from tests.stack.camunda import camunda_options
 from tests.stack.listening import addresses, datagram_ports
-from tests.stack.records import Records, records
 from tests.stack.servers import kill, open_to_others, start, until
 
 pytestmark = pytest.mark.integration

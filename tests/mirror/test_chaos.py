@@ -1,0 +1,140 @@
+"""The real engine under disorder: the mirror dies at random commands, the engine is killed, hints lie.
+
+In the end Camunda itself must report exactly the way of each case, by one process instance each.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from random import Random
+
+import pytest
+
+import stack
+from mirror.store import State, Store
+from samples.witness import KINDS, Shown, Witness, witness
+from stack.options import ROOT
+from tests.mirror.mortal import DEAD
+from tests.mirror.simulated import Simulated, flows_expected, one_way, simulated
+from tests.processes.traces import model
+from tests.stack.camunda import camunda_options
+from tests.stack.servers import kill, start
+
+pytestmark = pytest.mark.integration
+WORKFLOWS = ("prior-authorization", "appeal")
+CASES = int(os.environ.get("MIRROR_CASES", "300"))
+SHARE = 0.002
+"""How often the mirror dies: of its commands, before and after each."""
+LIMIT = 270.0
+"""Seconds."""
+
+
+@pytest.fixture
+def watched() -> Iterator[Witness]:
+    with witness() as made:
+        yield made
+
+
+@pytest.fixture
+def options(tmp_path: Path, watched: Witness) -> Iterator[stack.Options]:
+    options = replace(camunda_options(tmp_path / "stack", exporter_url=watched.url), camunda_exporter_kinds=KINDS)
+    yield options
+    stack.down(options)
+
+
+@dataclass
+class World:
+    """Cases that happen, and a mirror that is started again whenever it has died."""
+
+    folder: Path
+    grpc: str
+    cases: list[Simulated]
+    random: Random
+    deaths: int = 0
+    process: subprocess.Popen[bytes] | None = None
+    progress: dict[str, int] = field(default_factory=dict)
+
+    def happen(self, most: int) -> None:
+        """Up to ``most`` cases go on by some steps."""
+        going = [case for case in self.cases if not case.ended]
+        for case in self.random.sample(going, min(most, len(going))):
+            case.happens(self.random.randint(1, 5))
+            self.progress[case.id] = case.happened
+        new = self.folder / "progress.new"
+        new.write_text(json.dumps(self.progress))
+        new.replace(self.folder / "progress.json")
+
+    def keep_alive(self, share: float = SHARE) -> None:
+        if self.process is not None and self.process.poll() is None:
+            return
+        if self.process is not None:
+            assert self.process.returncode == DEAD, (self.folder / "mirror.log").read_text()[-2000:]
+            self.deaths += 1
+        arguments = (str(self.folder), self.grpc, str(self.random.random())[2:8], str(share))
+        with (self.folder / "mirror.log").open("ab") as log:
+            command = [sys.executable, "-m", "tests.mirror.mortal", *arguments]
+            self.process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+
+    def closed(self) -> int:
+        store = Store(self.folder / "mirror.sqlite")
+        try:
+            return store.counts().get(State.CLOSED, 0)
+        finally:
+            store.close()
+
+
+@pytest.fixture
+def world(tmp_path: Path, options: stack.Options) -> Iterator[World]:
+    folder = tmp_path / "mirror"
+    folder.mkdir()
+    named = [(f"{WORKFLOWS[n % 2]}-{n}", WORKFLOWS[n % 2], n) for n in range(CASES)]
+    (folder / "cases.json").write_text(json.dumps(named))
+    cases = [simulated(id_, workflow, Random(n)) for id_, workflow, n in named]
+    cases = [case for case in cases if case.steps[-1].what == "ended"]  # a defect leaves the others open
+    made = World(folder, start(options).camunda_grpc, cases, Random(5))
+    made.happen(0)
+    yield made
+    made.stop()
+
+
+def exact(shown: Shown, case: Simulated) -> bool:
+    shape = model(case.workflow)
+    return shown.ended == "completed" and one_way(shown.flows, shape) == one_way(flows_expected(case), shape)
+
+
+def differences(watched: Witness, cases: list[Simulated]) -> list[str]:
+    return [c.id for c in cases if not (len(found := watched.shown(c.id)) == 1 and exact(found[0], c))]
+
+
+def wait_for(holds: Callable[[], bool], world: World, until: float) -> None:
+    while not holds():
+        assert time.monotonic() < until, f"{world.closed()} of {len(world.cases)} cases, {world.deaths} deaths"
+        world.keep_alive()
+        time.sleep(0.3)
+
+
+@pytest.mark.timeout(600)
+def test_all_converge_to_the_durable_way(world: World, watched: Witness, options: stack.Options) -> None:
+    until = time.monotonic() + LIMIT
+    while not all(case.ended for case in world.cases):
+        world.happen(40)
+        world.keep_alive()
+        time.sleep(0.3)
+    wait_for(lambda: world.closed() > len(world.cases) // 3, world, until)
+    kill(options, "camunda")
+    stack.up(options)
+    wait_for(lambda: not differences(watched, world.cases), world, until)
+    assert world.deaths > 3
+    (world.folder / "result.json").write_text(json.dumps({"cases": len(world.cases), "deaths": world.deaths}))
