@@ -6,8 +6,11 @@ from pathlib import Path
 import pytest
 
 from adapters.camunda.memory import MemoryCamunda
+from tests.browser.conftest import browser, chromium, pictures
 from tests.mirror.bench import Bench
 from tests.mirror.simulated import SimulatedSource
+
+__all__ = ["bench", "browser", "chromium", "pictures"]
 
 
 @pytest.fixture
