@@ -101,8 +101,9 @@ class Operate(_App):
         return set(self.browser.execute_script(script, state))
 
     def fit(self) -> None:
-        """Draw the whole diagram, as large as there is room for."""
+        """Draw the whole diagram, as large as there is room for; its marks are hidden while the size changes."""
         self.find("button[aria-label='Reset diagram zoom']").click()
+        self.find("[data-testid^=state-overlay]")
 
     def await_marked(self, element: str, state: str = ACTIVE) -> None:
         """Return when the diagram, which refreshes itself, marks ``element``."""
