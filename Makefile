@@ -20,8 +20,8 @@ help:  ## list the verbs
 	@echo "setting up .venv-3.13 with $(PYTHON313)"
 	@$(PYTHON313) -m venv .venv-3.13 && .venv-3.13/bin/pip install -q -r requirements-dev.txt && touch $@
 
-run: .venv/.ready  ## set up, start everything, submit the sample cases, show what happened, keep running (ONCE=1: stop after the table)
-	@$(BIN)/python -m samples $(if $(ONCE),--once) $(ARGS)
+run: .venv/.ready  ## set up, start everything, submit the sample cases, show what happened, keep running (ONCE=1: stop after the table; CAMUNDA=1: show them in Camunda 8, CAMUNDA=full: with Operate and Tasklist)
+	@$(BIN)/python -m samples $(if $(ONCE),--once) $(if $(CAMUNDA),--camunda $(CAMUNDA)) $(ARGS)
 
 test: lint  ## set up and run every test, on Python 3.13 too where it is installed (FULL=1: the long fault runs as well)
 	@$(BIN)/python -m stack build || echo "the tests that need the servers are skipped"

@@ -24,10 +24,12 @@ from samples.hook import HOOK_PORT
 from samples.operate import VERBS, operate
 from samples.outcome import Outcome
 from samples.table import table
-from stack.options import FHIR_PORT, KAFKA_PORT, REGISTRY_PORT, ROOT, RULES_PORT
+from stack.options import CAMUNDA, CAMUNDA_FULL, FHIR_PORT, KAFKA_PORT, NAMES, REGISTRY_PORT, ROOT, RULES_PORT
 
 OPEN = "pended-then-approved"
 """The sample that is submitted once more and left for the person at the keyboard."""
+SIZES = {"0": (), "1": CAMUNDA, "full": CAMUNDA_FULL}
+"""What of Camunda runs beside the engine."""
 
 
 def main() -> int:
@@ -39,6 +41,7 @@ def main() -> int:
         rules_port=given.rules_port,
         kafka_port=given.kafka_port,
         registry_port=given.registry_port,
+        only=NAMES + SIZES[given.camunda],
     )
     os.umask(0o077)  # databases, keys and logs are their owner's alone
     engine = Engine(data=given.data, port=given.port, options=options, hook_port=given.hook_port)
@@ -60,6 +63,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("verb", nargs="?", choices=("run", *VERBS), default="run")
     parser.add_argument("id", nargs="?", default="", help="of a case, for resume; of a letter, for redrive and discard")
     parser.add_argument("--once", action="store_true", help="stop everything after the table")
+    parser.add_argument(
+        "--camunda", choices=tuple(SIZES), default="0", help="1: the engine; full: Operate and Tasklist too"
+    )
     parser.add_argument("--data", type=Path, default=ROOT / ".data", help="databases, keys and logs")
     parser.add_argument("--port", type=int, default=APP_PORT)
     parser.add_argument("--fhir-port", type=int, default=FHIR_PORT)
@@ -75,9 +81,22 @@ def _run(engine: Engine, *, once: bool) -> int:
     with engine, Client(engine) as client:
         outcomes = _submit(client)
         print(f"\n{table(outcomes)}\n\n{_summary(outcomes, time.monotonic() - begin)}\n")
+        good = not any(outcome.wrong for outcome in outcomes)
+        if engine.camunda:
+            good = _mirrored(engine) and good
         if not once:
             _keep_running(engine, client)
-    return 1 if any(outcome.wrong for outcome in outcomes) else 0
+    return 0 if good else 1
+
+
+def _mirrored(engine: Engine) -> bool:
+    """Whether the Camunda engine itself reports each case as it went."""
+    with engine.inspector() as inspector:
+        count = inspector.count()
+    print(f"{count}\n")
+    for case in count.others:
+        print(f"  not shown as it went: {case}")
+    return not count.others
 
 
 def _submit(client: Client) -> list[Outcome]:
@@ -106,6 +125,8 @@ def _keep_running(engine: Engine, client: Client) -> None:
     )
     print(f"Schema registry {servers.registry_url}/subjects   (make topics brings it to what events/ says)")
     print("Case board      make board   (made of the events alone)")
+    if "webapps" in engine.options.only:
+        print(f"Camunda         {servers.operate_url}  and /tasklist   (sign in as demo, demo)")
     print(f"Logs            {engine.log.parent}\nCtrl-C stops everything; make clean forgets the data.")
     with contextlib.suppress(KeyboardInterrupt):
         threading.Event().wait()

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -18,7 +18,9 @@ import httpx
 import stack
 from events.errors import EventsError
 from events.topics import apply
+from samples.camunda import WITNESS_PORT, Inspector, Mirror, Watched
 from samples.hook import HOOK_PORT, HookReceiver
+from samples.witness import KINDS
 from stack.options import ROOT
 from stack.progress import Progress
 from stack.seed import seed
@@ -45,6 +47,17 @@ class Engine:
     environment: dict[str, str] = field(default_factory=dict)
     """More app settings."""
     hooks: HookReceiver | None = None
+    witness_port: int = WITNESS_PORT
+    """Where the Camunda engine sends its records, where one is among the servers of ``options``."""
+    mirrors: bool = True
+    """Whether the mirror runs beside Camunda."""
+    mirror: Mirror | None = None
+    watched: Watched | None = None
+
+    @property
+    def camunda(self) -> bool:
+        """Whether the cases are shown in Camunda."""
+        return "camunda" in self.options.only
 
     @property
     def url(self) -> str:
@@ -60,10 +73,17 @@ class Engine:
         if self.hook_port is not None:
             self.hooks = HookReceiver(self.hook_port)
         try:
+            if self.camunda:
+                self.watched = Watched(self.data, self.witness_port)
+                self.options = replace(
+                    self.options, camunda_exporter_url=self.watched.witness.url, camunda_exporter_kinds=KINDS
+                )
             self.servers = stack.up(self.options)
             seed(self.servers.fhir_url, SAMPLES / "members", change=self.stored)
             self.lay_topics()
             self.start_app()
+            if self.camunda and self.mirrors:
+                self.start_mirror()
         except BaseException:
             self.close()
             raise
@@ -105,6 +125,25 @@ class Engine:
             )
         self._await_ready()
 
+    def start_mirror(self, **settings: str) -> None:
+        """Start showing the cases in Camunda. ``settings``: more of the mirror's, in its environment's names."""
+        search = {"WORKFLOW_CAMUNDA_REST": f"{self.servers.camunda_url}/v2"} if "webapps" in self.options.only else {}
+        given = {
+            "WORKFLOW_PUBLIC_URL": self.url,
+            "WORKFLOW_KAFKA_BROKERS": self.servers.kafka_brokers,
+            "WORKFLOW_CAMUNDA_GRPC": self.servers.camunda_grpc,
+            "WORKFLOW_MIRROR_TOKEN": self.token("camunda-mirror"),
+            "WORKFLOW_MIRROR_STORE": str(self.data / "mirror" / "mirror.sqlite"),
+            **search,
+        }
+        self.mirror = Mirror({**given, **settings}, self.log.with_name("mirror.log"))
+
+    def inspector(self) -> Inspector:
+        """Compares what Camunda reports with what the app says. Close it by a ``with`` block."""
+        assert self.watched is not None
+        headers = {"Authorization": f"Bearer {self.token('operator-park')}"}
+        return Inspector(httpx.Client(base_url=self.url, timeout=60, trust_env=False), headers, self.watched.witness)
+
     def stop_app(self, signal_: signal.Signals = signal.SIGTERM) -> None:
         """Stop the app: gracefully, or at once with SIGKILL."""
         if self.app.poll() is None:
@@ -122,12 +161,16 @@ class Engine:
 
     def close(self) -> None:
         """Stop what was started."""
+        if self.mirror:
+            self.mirror.stop()
         if hasattr(self, "app"):
             self.stop_app()
         if self.hooks:
             self.hooks.close()
         if hasattr(self, "servers") and self.servers.started and not self.keep:
             stack.down(self.options)
+        if self.watched:
+            self.watched.close()
 
     def stored(self, resource: dict[str, Any]) -> dict[str, Any]:
         """``resource``; a Subscription names the port that the endpoint really has."""

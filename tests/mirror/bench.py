@@ -17,7 +17,8 @@ from mirror import connect
 from mirror.deploy import Release, deploy
 from mirror.mirror import Mirror, Pace
 from mirror.store import Case, Store
-from tests.mirror.simulated import Simulated, SimulatedSource, flows_expected, one_way, simulated
+from samples.mirrored import as_one, flows
+from tests.mirror.simulated import Simulated, SimulatedSource, simulated
 from tests.processes.traces import model
 
 FAST = Pace(quiet=0.1, sweep=0.5, lease=0.3, patience=3.0)
@@ -82,7 +83,7 @@ def _exact(instance: Instance, case: Simulated) -> bool:
     walked = case.expected()
     stands = sorted(token.element for token in walked.tokens)
     return (
-        one_way(taken, shape) == one_way(flows_expected(case), shape)
+        as_one(taken, shape) == as_one(flows(walked, shape), shape)
         and sorted(each.element for each in instance.standing) == stands
         and instance.active is not walked.ended
     )

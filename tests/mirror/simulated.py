@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -11,8 +10,6 @@ from typing import Any
 
 from domain.errors import Unavailable
 from domain.process.conformance import Walk, walk
-from domain.process.model import Model
-from domain.process.moves import Kind
 from domain.process.seen import Seen, What
 from mirror.source import Answer, History, Standing, Step, seen
 from tests.processes.driven import driven
@@ -138,34 +135,3 @@ class SimulatedSource:
         if self.away:
             self.in_vain += 1
             raise Unavailable("engine", "away")
-
-
-def flows_expected(case: Simulated) -> Counter[str]:
-    """The sequence flows that Camunda should have taken: those of the walk, without the ones of times that were up,
-    which are made by modification."""
-    walked, shape = case.expected(), model(case.workflow)
-    taken = Counter(each for each in walked.path if each in shape.flows)
-    for move in walked.moves:
-        if move.kind is Kind.TIMER:
-            taken.subtract(flow.id for flow in shape.leaving(move.name))
-    return +taken
-
-
-def one_way(flows: Counter[str], shape: Model) -> Counter[str]:
-    """``flows`` with each review that ended elsewhere as if it had ended there: for durable history it is the same."""
-    elsewhere = {
-        flow.id: next(other.id for other in shape.leaving(event.host) if event.host)
-        for event in shape.elements.values()
-        if event.host
-        and shape.elements[event.host].kind == "userTask"
-        and event.code == shape.elements[event.host].code
-        for flow in shape.leaving(event.id)
-    }
-    return Counter({id_: n for id_, n in _renamed(flows, elsewhere).items() if n})
-
-
-def _renamed(flows: Counter[str], names: dict[str, str]) -> Counter[str]:
-    renamed: Counter[str] = Counter()
-    for id_, n in flows.items():
-        renamed[names.get(id_, id_)] += n
-    return renamed

@@ -19,10 +19,11 @@ import pytest
 
 import stack
 from mirror.store import State, Store
+from samples.mirrored import exact
 from samples.witness import KINDS, Shown, Witness, witness
 from stack.options import ROOT
 from tests.mirror.mortal import DEAD
-from tests.mirror.simulated import Simulated, flows_expected, one_way, simulated
+from tests.mirror.simulated import Simulated, simulated
 from tests.processes.traces import model
 from tests.stack.camunda import camunda_options
 from tests.stack.servers import kill, start
@@ -109,13 +110,12 @@ def world(tmp_path: Path, options: stack.Options) -> Iterator[World]:
     made.stop()
 
 
-def exact(shown: Shown, case: Simulated) -> bool:
-    shape = model(case.workflow)
-    return shown.ended == "completed" and one_way(shown.flows, shape) == one_way(flows_expected(case), shape)
-
-
 def differences(watched: Witness, cases: list[Simulated]) -> list[str]:
-    return [c.id for c in cases if not (len(found := watched.shown(c.id)) == 1 and exact(found[0], c))]
+    return [case.id for case in cases if not _exact(watched.shown(case.id), case)]
+
+
+def _exact(shown: list[Shown], case: Simulated) -> bool:
+    return len(shown) == 1 and exact(shown[0], case.expected(), model(case.workflow))
 
 
 def wait_for(holds: Callable[[], bool], world: World, until: float) -> None:
