@@ -39,7 +39,7 @@ class Message:
     name: str
     correlation: str
     id: str
-    """A second message of this id is not taken, as long as the first one lives."""
+    """A second message of this id, name and correlation is not taken, as long as the first one lives."""
     variables: Variables = field(default_factory=dict)
 
 
@@ -58,13 +58,16 @@ class Camunda(Protocol):
     it does not understand."""
 
     async def deploy(self, resources: Mapping[str, bytes]) -> Sequence[Deployed]:
-        """Deploy files by name, all or none; what has not changed since keeps its key."""
+        """Deploy files by name, all or none. Where one has changed since it was deployed last, each process gets a new
+        version and key; else all keep theirs. Raises ``Defect('camunda-deployment')`` for what it does not take."""
 
     async def publish(self, message: Message) -> bool:
-        """Whether the message was taken now; else it was before. It waits a day for somebody who awaits it."""
+        """Whether the message was taken now; else it was before. It waits a day for somebody who awaits it; one that
+        starts a process waits while another instance of that process, started with the same correlation, goes on."""
 
     async def complete(self, job: int, variables: Variables) -> bool:
-        """Whether the job was open. Raises ``Conflict('incident')`` for one that was failed."""
+        """Whether the job was open. Raises ``Conflict('incident')`` for one that was failed. Give no variables with the
+        job of a listener: they would be its element's alone."""
 
     async def fail(self, job: int, code: str) -> bool:
         """Show the job as an incident with ``code``. Whether it was open."""
@@ -74,7 +77,8 @@ class Camunda(Protocol):
         when ``leave`` is not there any more."""
 
     async def migrate(self, instance: int, definition: int, elements: Sequence[str]) -> None:
-        """Let the instance, which stands at ``elements`` only, go on as an instance of ``definition``."""
+        """Let the instance, which stands at ``elements`` only, go on as an instance of ``definition``; one that is gone
+        stays so. Raises ``Defect`` where it stands elsewhere too."""
 
     async def show(self, instance: int, variables: Variables) -> bool:
         """Set variables of the instance. Whether it is still there."""

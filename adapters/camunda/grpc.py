@@ -182,9 +182,8 @@ class GrpcCamunda:
         except _Refused as refusal:
             if refusal.status in before:
                 return False
-            if refusal.status is grpc.StatusCode.FAILED_PRECONDITION:
-                raise _Precondition from None
-            raise Defect(f"camunda-{refusal.status.name.lower().replace('_', '-')}", command) from None
+            kind = _Precondition if refusal.status is grpc.StatusCode.FAILED_PRECONDITION else Defect
+            raise kind(f"camunda-{refusal.status.name.lower().replace('_', '-')}", command) from None
         return True
 
     async def _ask(self, command: str, request: Any, timeout: float | None = None) -> Any:
@@ -207,7 +206,7 @@ class _Refused(Exception):
         self.status = status
 
 
-class _Precondition(Exception):
+class _Precondition(Defect):
     """The thing is there, and in no state for it."""
 
 

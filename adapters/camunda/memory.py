@@ -74,8 +74,10 @@ class MemoryCamunda:
         self._keys = count(1)
         self._models: dict[int, Model] = {}
         self._latest: dict[str, Deployed] = {}
-        self._deployed: dict[tuple[str, bytes], Deployed] = {}
-        self._ids: set[str] = set()
+        self._files: dict[str, tuple[str, bytes]] = {}
+        """What was deployed last: name and text by process, or by name where it is none."""
+        self._known: set[tuple[str, str, str]] = set()
+        """Name, correlation and id of every message."""
         self._buffer: list[Message] = []
         self._changed = asyncio.Event()
         self.instances: dict[int, Instance] = {}
@@ -88,14 +90,21 @@ class MemoryCamunda:
     async def deploy(self, resources: Mapping[str, bytes]) -> Sequence[Deployed]:
         """See ``Camunda.deploy``."""
         self._begin("deploy")
-        return [self._deploy(name, text) for name, text in resources.items() if name.endswith(".bpmn")]
+        models = {name: _parsed(text) for name, text in resources.items() if name.endswith(".bpmn")}
+        files = {models[name].process if name in models else name: (name, text) for name, text in resources.items()}
+        if not files.items() <= self._files.items():
+            self._files |= files
+            for model in models.values():
+                self._deploy(model)
+        return [self._latest[model.process] for model in models.values()]
 
     async def publish(self, message: Message) -> bool:
         """See ``Camunda.publish``."""
         self._begin("publish")
-        if message.id in self._ids:
+        id_ = (message.name, message.correlation, message.id)
+        if id_ in self._known:
             return False
-        self._ids.add(message.id)
+        self._known.add(id_)
         self._buffer.append(message)
         self._correlate()
         return True
@@ -109,7 +118,8 @@ class MemoryCamunda:
         instance, standing = found
         if standing.failed:
             raise Conflict("incident", "the job was failed")
-        instance.game.variables |= variables
+        if standing.kind == STEP:
+            instance.game.variables |= variables
         if standing.kind == WAIT:
             standing.job = 0
         else:
@@ -121,7 +131,7 @@ class MemoryCamunda:
         """See ``Camunda.fail``."""
         self._begin("fail")
         found = self._job(job)
-        if found is not None:
+        if found is not None and not found[1].failed:
             found[1].failed = code
             found[0].incidents += 1
         return found is not None
@@ -143,7 +153,9 @@ class MemoryCamunda:
     async def migrate(self, instance: int, definition: int, elements: Sequence[str]) -> None:
         """See ``Camunda.migrate``."""
         self._begin("migrate")
-        its = self.instances[instance]
+        its = self.instances.get(instance)
+        if its is None or not its.active:
+            return
         if {each.element for each in its.standing} != set(elements):
             raise Defect("camunda-failed-precondition", "migrate")
         its.definition, its.game.model = definition, self._models[definition]
@@ -208,16 +220,11 @@ class MemoryCamunda:
         if self.away:
             raise Unavailable("camunda", "it is away")
 
-    def _deploy(self, name: str, text: bytes) -> Deployed:
-        known = self._deployed.get((name, text))
-        model = parse_model(text.decode())
+    def _deploy(self, model: Model) -> None:
         latest = self._latest.get(model.process)
-        if known is not None and known == latest:
-            return known
         deployed = Deployed(model.process, next(self._keys), latest.version + 1 if latest else 1)
         self._models[deployed.key] = model
-        self._latest[model.process] = self._deployed[name, text] = deployed
-        return deployed
+        self._latest[model.process] = deployed
 
     def _correlate(self) -> None:
         """Give messages to whom they are for, until nothing more is taken."""
@@ -234,7 +241,8 @@ class MemoryCamunda:
         return any(self._receive(its, message) for its in self.instances.values() if its.active)
 
     def _start(self, deployed: Deployed, message: Message) -> bool:
-        if any(its.active and its.correlation == message.correlation for its in self.instances.values()):
+        others = [its for its in self.instances.values() if its.active and its.correlation == message.correlation]
+        if any(its.game.model.process == deployed.process for its in others):
             return False
         game = _Running.begin(self._models[deployed.key], copy.deepcopy(dict(message.variables)))
         its = Instance(next(self._keys), deployed.key, game, message.correlation)
@@ -318,3 +326,10 @@ class MemoryCamunda:
             definition=its.definition,
             variables=variables,
         )
+
+
+def _parsed(text: bytes) -> Model:
+    try:
+        return parse_model(text.decode())
+    except ValueError:
+        raise Defect("camunda-deployment", "INVALID_ARGUMENT") from None
