@@ -74,7 +74,7 @@ class Camunda(Protocol):
 
     async def move(self, instance: int, leave: int, enter: str, variables: Variables) -> bool:
         """Leave the element instance ``leave`` and enter the element ``enter`` at once. False, and nothing happens,
-        when ``leave`` is not there any more."""
+        when ``leave`` is not there any more. Raises ``Defect`` where the process has no element ``enter``."""
 
     async def migrate(self, instance: int, definition: int, elements: Sequence[str]) -> None:
         """Let the instance, which stands at ``elements`` only, go on as an instance of ``definition``; one that is gone

@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import grpc
 from pyzeebe.proto import gateway_pb2 as pb
@@ -38,15 +38,23 @@ _AWAY: Final = frozenset(
     }
 )
 _GONE: Final = grpc.StatusCode.NOT_FOUND
-T = TypeVar("T")
+_WRONG: Final = grpc.StatusCode.INVALID_ARGUMENT
+_ENTER: Final = "activate instructions"
+"""In the text of a refused modification: the element that was to be entered is at fault."""
+Take = Callable[[Job], None]
 
 
 class GrpcCamunda:
     """``Camunda`` over a channel that is made when it is first used (gRPC binds it to the running loop)."""
 
-    def __init__(self, channel: Callable[[], grpc.aio.Channel], timeout: float = 10.0) -> None:
-        """``timeout``: seconds that a command may take."""
-        self._make = channel
+    def __init__(
+        self,
+        channel: Callable[[], grpc.aio.Channel],
+        refused: Callable[[], None] = lambda: None,
+        timeout: float = 10.0,
+    ) -> None:
+        """``refused`` is called when a sign-in is not taken; ``timeout``: seconds that a command may take."""
+        self._make, self._refused = channel, refused
         self._timeout = timeout
         self._outage = Outage("Camunda", "Workflows go on; what it shows catches up later.")
         self._channel: grpc.aio.Channel | None = None
@@ -63,9 +71,8 @@ class GrpcCamunda:
         try:
             answer = await self._ask("DeployResource", pb.DeployResourceRequest(resources=files), timeout=60.0)
         except _Refused as refusal:
-            raise Defect(
-                "camunda-deployment", f"{refusal.status.name}: check the files with python -m processes"
-            ) from None
+            hint = ": check the files with python -m processes" if refusal.status is _WRONG else ""
+            raise Defect("camunda-deployment", refusal.status.name + hint) from None
         found = [each.process for each in answer.deployments if each.HasField("process")]
         return [Deployed(p.bpmnProcessId, p.processDefinitionKey, p.version) for p in found]
 
@@ -105,7 +112,7 @@ class GrpcCamunda:
             activateInstructions=[kind.ActivateInstruction(elementId=enter, variableInstructions=setting)],
             terminateInstructions=[kind.TerminateInstruction(elementInstanceKey=leave)],
         )
-        return await self._did("ModifyProcessInstance", request, _GONE, grpc.StatusCode.INVALID_ARGUMENT)
+        return await self._did("ModifyProcessInstance", request, _GONE, _WRONG)
 
     async def migrate(self, instance: int, definition: int, elements: Sequence[str]) -> None:
         """See ``Camunda.migrate``."""
@@ -126,15 +133,20 @@ class GrpcCamunda:
 
     async def jobs(self, kinds: Sequence[str], fetch: Sequence[str], seconds: float) -> AsyncIterator[Job]:
         """See ``Camunda.jobs``. Streams bring new jobs at once; looks find the others."""
-        found: asyncio.Queue[Job] = asyncio.Queue()
+        found: asyncio.Queue[Job | None] = asyncio.Queue()
         tasks = [
-            asyncio.create_task(way(kind, fetch, seconds, found))
+            asyncio.create_task(way(kind, fetch, seconds, found.put_nowait))
             for kind in kinds
             for way in (self._stream, self._look)
         ]
+        for task in tasks:
+            task.add_done_callback(lambda _: found.put_nowait(None))
         try:
-            while True:
-                yield await found.get()
+            while (job := await found.get()) is not None:
+                yield job
+            for task in tasks:
+                if task.done():
+                    task.result()  # raises what should not have happened
         finally:
             for task in tasks:
                 task.cancel()
@@ -146,17 +158,17 @@ class GrpcCamunda:
             await self._channel.close()
             self._channel = None
 
-    async def _stream(self, kind: str, fetch: Sequence[str], seconds: float, found: asyncio.Queue[Job]) -> None:
+    async def _stream(self, kind: str, fetch: Sequence[str], seconds: float, take: Take) -> None:
         request = pb.StreamActivatedJobsRequest(
             type=kind, worker=WORKER, timeout=round(seconds * 1000), fetchVariable=fetch
         )
         while True:
             with suppress(grpc.aio.AioRpcError):
                 async for job in self._stub.StreamActivatedJobs(request):
-                    found.put_nowait(_job(job))
+                    take(_job(job))
             await asyncio.sleep(PAUSE)
 
-    async def _look(self, kind: str, fetch: Sequence[str], seconds: float, found: asyncio.Queue[Job]) -> None:
+    async def _look(self, kind: str, fetch: Sequence[str], seconds: float, take: Take) -> None:
         request = pb.ActivateJobsRequest(
             type=kind,
             worker=WORKER,
@@ -167,11 +179,14 @@ class GrpcCamunda:
         )
         while True:
             full = False
-            with suppress(grpc.aio.AioRpcError):
+            try:
                 async for answer in self._stub.ActivateJobs(request, timeout=self._timeout):
                     for job in answer.jobs:
-                        found.put_nowait(_job(job))
+                        take(_job(job))
                     full = full or bool(answer.jobs)
+                self._outage.answered()
+            except grpc.aio.AioRpcError as error:
+                self._away("ActivateJobs", error)
             if not full:
                 await asyncio.sleep(POLL)
 
@@ -180,7 +195,7 @@ class GrpcCamunda:
         try:
             await self._ask(command, request)
         except _Refused as refusal:
-            if refusal.status in before:
+            if refusal.status in before and not refusal.no_way_in:
                 return False
             kind = _Precondition if refusal.status is grpc.StatusCode.FAILED_PRECONDITION else Defect
             raise kind(f"camunda-{refusal.status.name.lower().replace('_', '-')}", command) from None
@@ -192,18 +207,23 @@ class GrpcCamunda:
             answer = await call(request, timeout=timeout or self._timeout)
         except grpc.aio.AioRpcError as error:
             if error.code() not in _AWAY:
-                raise _Refused(error.code()) from None
-            raise self._outage.failed(Unavailable("camunda", f"{command} got {error.code().name}")) from None
+                raise _Refused(error.code(), _ENTER in (error.details() or "")) from None
+            raise self._away(command, error) from None
         self._outage.answered()
         return answer
+
+    def _away(self, command: str, error: grpc.aio.AioRpcError) -> Unavailable:
+        if error.code() is grpc.StatusCode.UNAUTHENTICATED:
+            self._refused()
+        return self._outage.failed(Unavailable("camunda", f"{command} got {error.code().name}"))
 
 
 class _Refused(Exception):
     """Camunda said no. Its text is dropped: it may quote variables."""
 
-    def __init__(self, status: grpc.StatusCode) -> None:
+    def __init__(self, status: grpc.StatusCode, no_way_in: bool) -> None:
         super().__init__(status.name)
-        self.status = status
+        self.status, self.no_way_in = status, no_way_in
 
 
 class _Precondition(Defect):

@@ -143,6 +143,8 @@ class MemoryCamunda:
         standing = next((s for s in its.standing if s.key == leave), None) if its and its.active else None
         if its is None or standing is None:
             return False
+        if enter not in its.game.model.elements:
+            raise Defect("camunda-invalid-argument", "move")
         its.game.variables |= variables
         its.game.jump(Token(standing.element), enter)
         its.standing.remove(standing)

@@ -6,12 +6,13 @@ Source: ``POST /v2/user-tasks/search`` of the Camunda 8 REST API (alpha in 8.6),
 from __future__ import annotations
 
 import asyncio
+import ssl
 from typing import Any, Final, Protocol
 
-import requests
-from oauthlib.oauth2 import BackendApplicationClient, OAuth2Error
-from requests_oauthlib import OAuth2Session
+import httpx
 
+from adapters.camunda.sign_in import Tokens
+from adapters.outage import Outage
 from domain.errors import Unavailable
 
 SECONDS: Final = 10.0
@@ -35,50 +36,36 @@ class Nobody:
 
 
 class SearchedPeople:
-    """``People`` of the search API at ``url`` (ends with ``/v2``)."""
+    """``People`` of the search API at ``url`` (ends with ``/v2``). Searches are rare: each has its own connection."""
 
-    def __init__(self, url: str, session: requests.Session) -> None:
+    def __init__(self, url: str, tokens: Tokens | None = None, verify: ssl.SSLContext | bool = True) -> None:
+        """``verify``: whom the certificate must be of."""
         self._url = url.rstrip("/")
-        self._session = session
+        self._tokens, self._verify = tokens, verify
+        self._outage = Outage("Camunda's search", "Decisions made in Tasklist are taken later.")
 
     async def completed(self, instance: int, element_instance: int) -> str | None:
         """See ``People.completed``."""
-        for task in await asyncio.to_thread(self._tasks, instance):
-            if int(task["elementInstanceKey"]) == element_instance and task.get("state") == "COMPLETED":
-                return task.get("assignee")
-        return None
-
-    def _tasks(self, instance: int) -> list[dict[str, Any]]:
-        wanted = {"filter": {"processInstanceKey": instance}}
         try:
-            answer = self._session.post(f"{self._url}/user-tasks/search", json=wanted, timeout=SECONDS)
-            answer.raise_for_status()
-            return list(answer.json()["items"])
-        except (requests.RequestException, OAuth2Error, ValueError, KeyError) as error:
-            raise Unavailable("camunda", f"the search for tasks failed ({type(error).__name__})") from None
+            found = [
+                task.get("assignee")
+                for task in await self._tasks(instance)
+                if int(task["elementInstanceKey"]) == element_instance and task["state"] == "COMPLETED"
+            ]
+        except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+            raise self._outage.failed(Unavailable("camunda", f"the search for tasks failed ({_name(error)})")) from None
+        self._outage.answered()
+        return found[0] if found else None
+
+    async def _tasks(self, instance: int) -> list[dict[str, Any]]:
+        signed = {"Authorization": await asyncio.to_thread(self._tokens.bearer)} if self._tokens else {}
+        wanted = {"filter": {"processInstanceKey": instance}}
+        async with httpx.AsyncClient(verify=self._verify, timeout=SECONDS, trust_env=False) as client:
+            answer = await client.post(f"{self._url}/user-tasks/search", json=wanted, headers=signed)
+        if answer.status_code == httpx.codes.UNAUTHORIZED and self._tokens:
+            self._tokens.refused()
+        return list(answer.raise_for_status().json()["items"])
 
 
-def signed_in(client_id: str, secret: str, token_url: str, audience: str) -> requests.Session:
-    """A session that signs in with OAuth 2 client credentials and renews its token by itself."""
-    return _Renewing(client_id, secret, token_url, audience)
-
-
-class _Renewing(requests.Session):
-    """Fetches a token for each request that finds none or an old one (searches are rare)."""
-
-    def __init__(self, client_id: str, secret: str, token_url: str, audience: str) -> None:
-        super().__init__()
-        self._oauth = OAuth2Session(client=BackendApplicationClient(client_id=client_id))
-        self._secret, self._token_url, self._audience = secret, token_url, audience
-
-    def request(self, method: str | bytes, url: str | bytes, **options: Any) -> requests.Response:  # type: ignore[override]
-        """As ``requests.Session.request``, signed in."""
-        token = self._oauth.fetch_token(
-            token_url=self._token_url,
-            client_secret=self._secret,
-            audience=self._audience,
-            include_client_id=True,
-            timeout=SECONDS,
-        )
-        headers = {**(options.pop("headers", None) or {}), "Authorization": f"Bearer {token['access_token']}"}
-        return super().request(method, url, headers=headers, **options)
+def _name(error: Exception) -> str:
+    return f"HTTP {error.response.status_code}" if isinstance(error, httpx.HTTPStatusError) else type(error).__name__

@@ -224,6 +224,16 @@ async def test_nothing_is_moved_where_nothing_is(side: Side) -> None:
         assert not await side.camunda.move(NEVER, NEVER, "open-case", {})
 
 
+async def test_where_no_element_is_nothing_is_moved_to(side: Side) -> None:
+    async with taking(side.camunda) as jobs:
+        case = await side.start()
+        first = await jobs.at(case, "open-case")
+        with pytest.raises(Defect, match="camunda-invalid-argument"):
+            await side.camunda.move(first.instance, first.element_instance, "nowhere", {"mirrored": 3})
+        assert await side.camunda.complete(first.key, {})
+        assert (await jobs.at(case, "set-deadline")).variables["mirrored"] == 1
+
+
 # -- migrate, show, cancel ---------------------------------------------------------------------------------------------
 
 
