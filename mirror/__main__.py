@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from adapters.camunda.base import Camunda
 from adapters.events.security import brokers
-from domain.errors import Unavailable
+from domain.errors import Defect, Unavailable
 from mirror import connect
 from mirror.deploy import deploy
 from mirror.hints import Hints
@@ -28,6 +28,8 @@ from settings import SettingsError, settings
 LOG: Final = logging.getLogger("workflow.mirror")
 RETRY: Final = 5.0
 """Seconds between two tries to deploy."""
+SETTLE: Final = 10.0
+"""Seconds after a deployment: Tasklist 8.6 never shows the form of a task that it hears of before the form."""
 
 
 def main() -> int:
@@ -42,7 +44,7 @@ def main() -> int:
             return _status(values)
         with lock(values.mirror_store):
             asyncio.run(_run(values))
-    except (SettingsError, ValidationError, AlreadyRunning) as error:
+    except (SettingsError, ValidationError, AlreadyRunning, Defect) as error:
         print(error, file=sys.stderr)
         return 2
     return 0
@@ -50,6 +52,9 @@ def main() -> int:
 
 def _status(values: MirrorSettings) -> int:
     """show how many cases Camunda shows, and those that need a person"""
+    if not values.mirror_store.exists():
+        print(f"no mirror has worked on {values.mirror_store} yet")
+        return 0
     store = Store(values.mirror_store)
     try:
         for state, count in sorted(store.counts().items()):
@@ -85,7 +90,7 @@ async def _run(values: MirrorSettings) -> None:
 
 async def _work(values: MirrorSettings, engine: Camunda, source: HttpSource, store: Store) -> None:
     releases = connect.releases()
-    await _deploy(engine, store)
+    await _deploy(engine, store, SETTLE if values.camunda_rest else 0)
     pace = Pace(
         quiet=values.mirror_quiet_seconds,
         sweep=values.mirror_sweep_seconds,
@@ -102,12 +107,14 @@ async def _work(values: MirrorSettings, engine: Camunda, source: HttpSource, sto
         await mirror.aclose()
 
 
-async def _deploy(engine: Camunda, store: Store) -> None:
+async def _deploy(engine: Camunda, store: Store, settle: float) -> None:
     """Wait for an engine that takes the models."""
     while True:
         try:
-            for name in await deploy(engine, store, connect.releases(), connect.beside()):
+            deployed = await deploy(engine, store, connect.releases(), connect.beside())
+            for name in deployed:
                 LOG.warning("deployed %s", name)
+            await asyncio.sleep(settle if deployed else 0)
             return
         except Unavailable:
             await asyncio.sleep(RETRY)

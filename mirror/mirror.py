@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import count
 from typing import Final
 
 from adapters.camunda.base import Camunda, Job
@@ -31,6 +32,8 @@ FETCH: Final = ("durableId", "mirrored", "task", *FORM)
 """Variables that come with a job."""
 Work = Callable[[], Awaitable[bool]]
 """Something to do for a case. Says whether it is done; else the case is looked at again."""
+SELDOM: Final = 10
+"""Sweeps of which one asks for what has ended too: who was never heard of is found by it; the others are known."""
 LONGEST: Final = 15.0
 """Seconds between two tries while a side is away."""
 
@@ -114,12 +117,13 @@ class Mirror:
             await asyncio.sleep(min(self._pace.quiet / 4, 0.1))
 
     async def _sweep(self) -> None:
-        since: datetime | None = datetime.now(UTC) - self._pace.back
-        while True:
+        since = datetime.now(UTC) - self._pace.back
+        for number in count():
             began = datetime.now(UTC)
             with suppress(Unavailable):
-                await self.sweep(since)
-                since = began - timedelta(seconds=self._pace.sweep)
+                ended = number % SELDOM == 0  # the engine has to go through all that ever ended
+                await self.sweep(since if ended else None)
+                since = began - timedelta(seconds=self._pace.sweep) if ended else since
             await asyncio.sleep(self._pace.sweep)
 
     async def sweep(self, since: datetime | None) -> None:
@@ -136,12 +140,15 @@ class Mirror:
     async def _inspect(self) -> None:
         while True:
             await asyncio.sleep(self._pace.patience / 4)
-            late = time.time() - self._pace.patience
             for case in self._store.cases(State.OPEN):
-                if case.waits_since is None or self._resume_at > time.monotonic():
-                    self._suspects.discard(case.id)
-                elif case.waits_since < late:
+                if self._resume_at <= time.monotonic() and self._late(case):
                     self._spawn(case.id, partial(self._inspected, case.id))
+                else:
+                    self._suspects.discard(case.id)
+
+    def _late(self, case: Case) -> bool:
+        """Whether the job of its next move has not come for long."""
+        return case.waits_since is not None and case.waits_since < time.time() - self._pace.patience
 
     # -- one case at a time ------------------------------------------------------------------------------------------
 
@@ -239,8 +246,8 @@ class Mirror:
 
     async def _inspected(self, id_: str) -> bool:
         case = self._store.case(id_)
-        if case is None or case.waits_since is None or case.state is not State.OPEN:
-            return True
+        if case is None or case.state is not State.OPEN or not self._late(case):
+            return True  # its job has come while this waited for its turn
         again = id_ in self._suspects
         self._suspects.symmetric_difference_update({id_})
         await self.reconciler.inspect(case, again=again)

@@ -35,6 +35,7 @@ _FIELDS: Final = (
 class Shown:
     """One process instance."""
 
+    key: int
     process: str = ""
     version: int = 0
     flows: Counter[str] = field(default_factory=Counter)
@@ -50,7 +51,7 @@ class Witness:
 
     def __init__(self, port: int = 0, file: Path | None = None) -> None:
         """``file`` keeps what was taken, for the next start."""
-        self._instances: defaultdict[int, Shown] = defaultdict(Shown)
+        self._instances: dict[int, Shown] = {}
         self._cases: defaultdict[str, list[int]] = defaultdict(list)
         self._file = file
         for line in file.read_text().splitlines() if file and file.exists() else ():
@@ -66,7 +67,7 @@ class Witness:
 
     def shown(self, case: str) -> list[Shown]:
         """The process instances that were started for a case, in order."""
-        return [self._instances[key] for key in self._cases.get(case, ())]
+        return [self._instance(key) for key in self._cases.get(case, ())]
 
     def _take(self, record: Record) -> None:
         if record["recordType"] != "EVENT" or record["intent"] not in _INTENTS:
@@ -83,8 +84,11 @@ class Witness:
         else:
             self._cases[seen["correlationKey"].partition("#")[0]].append(seen["processInstanceKey"])
 
+    def _instance(self, key: int) -> Shown:
+        return self._instances.setdefault(key, Shown(key))
+
     def _element(self, intent: str, value: Record) -> None:
-        its, element = self._instances[value["processInstanceKey"]], value["elementId"]
+        its, element = self._instance(value["processInstanceKey"]), value["elementId"]
         if intent == "SEQUENCE_FLOW_TAKEN":
             its.flows[element] += 1
         elif value["bpmnElementType"] == "PROCESS":

@@ -1,7 +1,7 @@
 """A mirror that dies now and then: ``python -m tests.mirror.mortal FOLDER GRPC SEED SHARE``.
 
 Before or after it sends a command to Camunda (``SHARE`` of them) the process ends at once. Its cases are simulated;
-``FOLDER/cases.json`` names them and ``FOLDER/progress.json`` says how much of each has happened.
+``FOLDER/cases.json`` holds them and ``FOLDER/progress.json`` says how much of each has happened.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from mirror.deploy import deploy
 from mirror.lock import lock
 from mirror.mirror import Mirror, Pace
 from mirror.store import Store
-from tests.mirror.simulated import SimulatedSource, simulated
+from tests.mirror.simulated import SimulatedSource, read
 
 DEAD: Final = 9
 PACE: Final = Pace(quiet=0.2, sweep=3.0, lease=5.0, patience=40.0, at_once=24)
@@ -68,8 +68,8 @@ async def main(folder: Path, address: str, seed: int, share: float) -> None:
     """Until it is stopped, or dies."""
     random = Random(seed)
     source = SimulatedSource()
-    for id_, workflow, number in json.loads((folder / "cases.json").read_text()):
-        source.add(simulated(id_, workflow, Random(number)))
+    for document in json.loads((folder / "cases.json").read_text()):
+        source.add(read(document))
     with lock(folder / "mirror.sqlite"):
         store, releases = Store(folder / "mirror.sqlite"), connect.releases()
         camunda = MortalCamunda(address, random, share)

@@ -70,6 +70,19 @@ class Simulated:
         return self._walks[self.happened]
 
 
+def written(case: Simulated) -> dict[str, Any]:
+    """A case as JSON: to drive one takes longer than to read it."""
+    steps = [step.model_dump(mode="json", exclude_defaults=True) for step in case.steps]
+    return {"id": case.id, "workflow": case.workflow, "steps": steps, "waits": list(case.waits.items())}
+
+
+def read(document: dict[str, Any]) -> Simulated:
+    """The case that was written."""
+    steps = [Step.model_validate(step) for step in document["steps"]]
+    waits = {happened: (where, task) for happened, (where, task) in document["waits"]}
+    return Simulated(document["id"], document["workflow"], steps, waits)
+
+
 def simulated(id_: str, workflow: str, random: Random) -> Simulated:
     """A case of ``workflow``, driven at random."""
     steps: list[Step] = []

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import count, islice
 from pathlib import Path
 from random import Random
 
@@ -23,7 +24,7 @@ from samples.mirrored import exact
 from samples.witness import KINDS, Shown, Witness, witness
 from stack.options import ROOT
 from tests.mirror.mortal import DEAD
-from tests.mirror.simulated import Simulated, simulated
+from tests.mirror.simulated import Simulated, simulated, written
 from tests.processes.traces import model
 from tests.stack.camunda import camunda_options
 from tests.stack.servers import kill, start
@@ -33,7 +34,7 @@ WORKFLOWS = ("prior-authorization", "appeal")
 CASES = int(os.environ.get("MIRROR_CASES", "300"))
 SHARE = 0.002
 """How often the mirror dies: of its commands, before and after each."""
-LIMIT = 270.0
+LIMIT = 480.0
 """Seconds."""
 
 
@@ -100,10 +101,10 @@ class World:
 def world(tmp_path: Path, options: stack.Options) -> Iterator[World]:
     folder = tmp_path / "mirror"
     folder.mkdir()
-    named = [(f"{WORKFLOWS[n % 2]}-{n}", WORKFLOWS[n % 2], n) for n in range(CASES)]
-    (folder / "cases.json").write_text(json.dumps(named))
-    cases = [simulated(id_, workflow, Random(n)) for id_, workflow, n in named]
-    cases = [case for case in cases if case.steps[-1].what == "ended"]  # a defect leaves the others open
+    driven = (simulated(f"{WORKFLOWS[n % 2]}-{n}", WORKFLOWS[n % 2], Random(n)) for n in count())
+    ended = (case for case in driven if case.steps[-1].what == "ended")  # a defect leaves the others open
+    cases = list(islice(ended, CASES))
+    (folder / "cases.json").write_text(json.dumps([written(case) for case in cases]))
     made = World(folder, start(options).camunda_grpc, cases, Random(5))
     made.happen(0)
     yield made
