@@ -40,7 +40,8 @@ class MirrorSettings(BaseSettings):
     mirror_token_file: Path | None = None
     """Or a file that holds it, read anew for each request: whoever renews the token writes it there."""
     mirror_store: Path = Path(".data/mirror/mirror.sqlite")
-    """What the mirror remembers. Keep it: without it, cases in flight are shown a second time."""
+    """What the mirror remembers. Keep it: without it, cases in flight are shown a second time. Remove it with Camunda's
+    own data: it says which models Camunda has."""
     mirror_quiet_seconds: float = Field(default=1.0, ge=0)
     """How long a case is let alone after a hint, so that one look sees several steps."""
     mirror_sweep_seconds: float = Field(default=60.0, gt=0)

@@ -10,7 +10,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
@@ -82,11 +82,12 @@ class OpenJob:
 
 
 class Store:
-    """In the file ``path``, which only its owner may read. A second process that opens it is refused."""
+    """In the file ``path``, which only its owner may read. One mirror writes there (``lock``); others may read."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        path.chmod(0o600)  # were it there before; SQLite makes the files beside it alike
         self._db = sqlite3.connect(path, isolation_level=None, timeout=1)
         self._db.row_factory = sqlite3.Row
         self._db.execute("pragma journal_mode = wal")
@@ -112,7 +113,7 @@ class Store:
 
     def save(self, case: Case) -> None:
         """Store it as it is now."""
-        values = asdict(case)
+        values = vars(case)
         names = ", ".join(values)
         places = ", ".join(f":{name}" for name in values)
         self._db.execute(f"replace into cases ({names}) values ({places})", values)  # noqa: S608  (our own names)
@@ -129,7 +130,7 @@ class Store:
 
     def put(self, job: OpenJob) -> None:
         """Store it as it is now."""
-        values = {**asdict(job), "variables": json.dumps(dict(job.variables))}
+        values = {**vars(job), "variables": json.dumps(dict(job.variables))}
         self._db.execute(
             "replace into jobs values (:key, :case_id, :kind, :element, :element_instance, :instance, :definition,"
             " :cursor, :state, :move, :variables)",
@@ -161,4 +162,6 @@ def _case(row: sqlite3.Row) -> Case:
 
 
 def _job(row: sqlite3.Row) -> OpenJob:
-    return OpenJob(**{**dict(row), "state": JobState(row["state"]), "variables": json.loads(row["variables"])})
+    variables = row["variables"]
+    given = json.loads(variables) if variables != "{}" else {}  # most have none
+    return OpenJob(**{**dict(row), "state": JobState(row["state"]), "variables": given})
