@@ -67,8 +67,8 @@ def _tokens(values: MirrorSettings) -> Tokens | None:
     return Tokens(client, _trusted(values))
 
 
-def _trusted(values: MirrorSettings) -> ssl.SSLContext | bool:
-    return ssl.create_default_context(cafile=values.camunda_ca) if values.camunda_ca else True
+def _trusted(values: MirrorSettings) -> ssl.SSLContext | None:
+    return ssl.create_default_context(cafile=values.camunda_ca) if values.camunda_ca else None
 
 
 def releases() -> list[Release]:

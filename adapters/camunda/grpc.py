@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -131,7 +131,7 @@ class GrpcCamunda:
         request = pb.CancelProcessInstanceRequest(processInstanceKey=instance)
         return await self._did("CancelProcessInstance", request, _GONE)
 
-    async def jobs(self, kinds: Sequence[str], fetch: Sequence[str], seconds: float) -> AsyncIterator[Job]:
+    async def jobs(self, kinds: Sequence[str], fetch: Sequence[str], seconds: float) -> AsyncGenerator[Job, None]:
         """See ``Camunda.jobs``. Streams bring new jobs at once; looks find the others."""
         found: asyncio.Queue[Job | None] = asyncio.Queue()
         tasks = [

@@ -38,10 +38,11 @@ class Nobody:
 class SearchedPeople:
     """``People`` of the search API at ``url`` (ends with ``/v2``). Searches are rare: each has its own connection."""
 
-    def __init__(self, url: str, tokens: Tokens | None = None, verify: ssl.SSLContext | bool = True) -> None:
-        """``verify``: whom the certificate must be of."""
+    def __init__(self, url: str, tokens: Tokens | None = None, trusted: ssl.SSLContext | None = None) -> None:
+        """``trusted``: whose certificates; of the well-known authorities without it."""
         self._url = url.rstrip("/")
-        self._tokens, self._verify = tokens, verify
+        self._tokens = tokens
+        self._trusted = trusted or httpx.create_ssl_context(trust_env=False)
         self._outage = Outage("Camunda's search", "Decisions made in Tasklist are taken later.")
 
     async def completed(self, instance: int, element_instance: int) -> str | None:
@@ -60,7 +61,7 @@ class SearchedPeople:
     async def _tasks(self, instance: int) -> list[dict[str, Any]]:
         signed = {"Authorization": await asyncio.to_thread(self._tokens.bearer)} if self._tokens else {}
         wanted = {"filter": {"processInstanceKey": instance}}
-        async with httpx.AsyncClient(verify=self._verify, timeout=SECONDS, trust_env=False) as client:
+        async with httpx.AsyncClient(verify=self._trusted, timeout=SECONDS, trust_env=False) as client:
             answer = await client.post(f"{self._url}/user-tasks/search", json=wanted, headers=signed)
         if answer.status_code == httpx.codes.UNAUTHORIZED and self._tokens:
             self._tokens.refused()

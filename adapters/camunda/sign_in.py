@@ -49,10 +49,11 @@ class Tokens:
     while one of them fetches it, the others wait."""
 
     def __init__(
-        self, client: Client, verify: ssl.SSLContext | bool = True, now: Callable[[], float] = time.monotonic
+        self, client: Client, trusted: ssl.SSLContext | None = None, now: Callable[[], float] = time.monotonic
     ) -> None:
-        """``verify``: whom the token endpoint's certificate must be of."""
-        self._client, self._verify, self._now = client, verify, now
+        """``trusted``: whose certificates; of the well-known authorities without it."""
+        self._client, self._now = client, now
+        self._trusted = trusted or httpx.create_ssl_context(trust_env=False)
         self._outage = Outage("The sign-in at Camunda", "Workflows go on; what it shows catches up later.")
         self._lock = threading.Lock()
         self._token = ""
@@ -92,7 +93,7 @@ class Tokens:
         }
         url = self._client.token_url
         try:
-            answer = httpx.post(url, data=form, verify=self._verify, timeout=SECONDS, trust_env=False)
+            answer = httpx.post(url, data=form, verify=self._trusted, timeout=SECONDS, trust_env=False)
             token = answer.raise_for_status().json()
             return str(token["access_token"]), float(token.get("expires_in") or LIFE)
         except httpx.HTTPStatusError:
