@@ -31,7 +31,8 @@ from tests.stack.servers import kill, start
 
 pytestmark = pytest.mark.integration
 WORKFLOWS = ("prior-authorization", "appeal")
-CASES = int(os.environ.get("MIRROR_CASES", "300"))
+CASES = int(os.environ.get("MIRROR_CASES", "120"))
+"""300 of them take some five minutes."""
 SHARE = 0.002
 """How often the mirror dies: of its commands, before and after each."""
 LIMIT = 480.0

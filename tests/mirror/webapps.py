@@ -139,13 +139,17 @@ class Tasklist(_App):
 
     def choose(self, field: str, label: str) -> None:
         """An option of the select whose id in the form is ``field``."""
-        self.find(f".fjs-form [id$='-{field}-display']").click()
 
-        def option() -> WebElement | None:
+        def chosen() -> bool:
             options = self.browser.find_elements(By.CSS_SELECTOR, ".fjs-dropdownlist-item")
-            return next((each for each in options if each.text == label), None)
+            option = next((each for each in options if each.text == label), None)
+            if option is None:  # not opened yet, or closed again by a form that was drawn anew
+                self.find(f".fjs-form [id$='-{field}-display']").click()
+                return False
+            option.click()
+            return True
 
-        self._wait(option).click()
+        self._wait(chosen)
 
     def write(self, field: str, text: str) -> None:
         """Type into the field with that id; of a date: ``Start-date``, month, day and year."""
