@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 
@@ -21,7 +21,9 @@ from samples.mirrored import as_one, flows
 from tests.mirror.simulated import Simulated, SimulatedSource, simulated
 from tests.processes.traces import model
 
-FAST = Pace(quiet=0.1, sweep=0.5, lease=0.3, patience=3.0)
+FAST = Pace(quiet=0.1, sweep=0.5, lease=0.3, patience=100.0)
+IMPATIENT = replace(FAST, patience=1.5)
+"""For tests in which somebody moves an instance by hand."""
 WORKFLOWS = ("prior-authorization", "appeal")
 
 

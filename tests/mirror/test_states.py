@@ -12,7 +12,7 @@ from mirror.deploy import Release
 from mirror.reconcile import RUNS
 from mirror.source import Step
 from mirror.store import State
-from tests.mirror.bench import Bench, add, until, until_exact
+from tests.mirror.bench import IMPATIENT, Bench, add, until, until_exact
 from tests.mirror.simulated import Simulated, simulated
 
 
@@ -117,6 +117,7 @@ async def test_an_instance_that_is_gone_is_ended(bench: Bench) -> None:
 
 
 async def test_an_instance_that_somebody_cancels_is_shown_anew(bench: Bench) -> None:
+    bench.pace = IMPATIENT
     case = to_the_review(bench)
     async with bench.running():
         await until_exact(bench)
@@ -127,6 +128,7 @@ async def test_an_instance_that_somebody_cancels_is_shown_anew(bench: Bench) -> 
 
 
 async def test_an_instance_that_somebody_moves_by_hand_is_shown_anew(bench: Bench) -> None:
+    bench.pace = IMPATIENT
     case = to_the_review(bench)
     async with bench.running():
         await until_exact(bench)
