@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Final
 from urllib.parse import parse_qsl
 
 import grpc
@@ -16,6 +17,9 @@ from pyzeebe.proto import gateway_pb2 as pb
 from pyzeebe.proto.gateway_pb2_grpc import GatewayServicer, add_GatewayServicer_to_server
 
 from tests.adapters.camunda.authority import Authority
+
+CANARY: Final = "Zebedee-1931"
+"""What a gateway says of a failure: it may quote a variable, and is told to nobody."""
 
 
 @dataclass(frozen=True)
@@ -105,39 +109,63 @@ class Issuer:
 
 @dataclass
 class Gateway(GatewayServicer):
-    """Takes every message, has no job, and keeps how each call was signed."""
+    """Takes every message, has the jobs that it is given, and keeps how each call was signed."""
 
     signed: list[tuple[str, str]] = field(default_factory=list)
     """Method and ``authorization``."""
     unknown: set[str] = field(default_factory=set)
     """Tokens that it does not take."""
+    fails: dict[str, grpc.StatusCode] = field(default_factory=dict)
+    """By method."""
+    looks: list[int] = field(default_factory=list)
+    """Keys of jobs, one for each look."""
+    streams: list[int] = field(default_factory=list)
+    """Keys of jobs that the first stream brings; then it goes on without one."""
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+    """Ends the streams."""
 
     async def PublishMessage(self, request: Any, context: Any) -> pb.PublishMessageResponse:
         await self._ask(context, "PublishMessage")
         return pb.PublishMessageResponse(key=1)
 
+    async def DeployResource(self, request: Any, context: Any) -> pb.DeployResourceResponse:
+        await self._ask(context, "DeployResource")
+        return pb.DeployResourceResponse(key=1)
+
     async def ActivateJobs(self, request: Any, context: Any) -> AsyncIterator[pb.ActivateJobsResponse]:
         await self._ask(context, "ActivateJobs")
-        yield pb.ActivateJobsResponse(jobs=[pb.ActivatedJob(key=7, type=request.type, variables="{}")])
+        if self.looks:
+            yield pb.ActivateJobsResponse(jobs=[_job(self.looks.pop(0), request.type)])
 
     async def StreamActivatedJobs(self, request: Any, context: Any) -> AsyncIterator[pb.ActivatedJob]:
         await self._ask(context, "StreamActivatedJobs")
-        yield pb.ActivatedJob(key=8, type=request.type, variables="{}")
+        while self.streams:
+            yield _job(self.streams.pop(0), request.type)
+        await self.over.wait()
 
     async def _ask(self, context: Any, method: str) -> None:
         signed = dict(context.invocation_metadata()).get("authorization", "")
         self.signed.append((method, signed))
         if signed.removeprefix("Bearer ") in self.unknown:
             await context.abort(grpc.StatusCode.UNAUTHENTICATED, "who is there?")
+        if method in self.fails:
+            await context.abort(self.fails[method], CANARY)
+
+
+def _job(key: int, kind: str) -> pb.ActivatedJob:
+    return pb.ActivatedJob(key=key, type=kind, variables=json.dumps({"mirrored": 3}))
 
 
 @asynccontextmanager
-async def listening(gateway: Gateway, authority: Authority) -> AsyncIterator[str]:
-    """Its address, until the block ends."""
+async def listening(gateway: Gateway, authority: Authority | None = None) -> AsyncIterator[str]:
+    """Its address, until the block ends; without an authority it is reached without TLS."""
     server = grpc.aio.server()
     add_GatewayServicer_to_server(gateway, server)
-    pair = (authority.key.read_bytes(), authority.server.read_bytes())
-    port = server.add_secure_port("127.0.0.1:0", grpc.ssl_server_credentials([pair]))
+    if authority is None:
+        port = server.add_insecure_port("127.0.0.1:0")
+    else:
+        pair = (authority.key.read_bytes(), authority.server.read_bytes())
+        port = server.add_secure_port("127.0.0.1:0", grpc.ssl_server_credentials([pair]))
     await server.start()
     try:
         yield f"127.0.0.1:{port}"

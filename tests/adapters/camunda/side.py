@@ -7,7 +7,7 @@ import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
@@ -31,6 +31,10 @@ FETCH: Final = ("durableId", "mirrored", "task", "decision", "refused")
 PATIENCE: Final = 60.0
 """Seconds after which what does not come is missed."""
 LEASE: Final = 20.0
+UNJUDGED: Final[dict[str, Any]] = {"set_deadline": {"clockPolicies": {"version": "", "items": []}}}
+REVIEW: Final[dict[str, Any]] = {**UNJUDGED, "determine": {"outcome": "review", "determinations": None}}
+QUESTION: Final[dict[str, Any]] = {**UNJUDGED, "determine": {"outcome": "information", "determinations": None}}
+"""What steps answer in a case that is reviewed by a person, and in one for which information is asked."""
 
 
 @dataclass(frozen=True)
@@ -92,26 +96,34 @@ class Side:
     """A person completes the user task of an instance at an element, with these variables."""
     incidents: Callable[[int], Awaitable[list[str]]]
     """What the incidents of an instance say."""
-    definitions: dict[str, int] = field(default_factory=dict)
-    """Process -> key of what was deployed first."""
-
-    async def deploy(self) -> None:
-        """Everything that there is."""
-        models = {each.name: each.text for each in connect.releases()}
-        for found in await self.camunda.deploy({**models, **connect.beside()}):
-            self.definitions.setdefault(found.process, found.key)
 
     async def start(self, workflow: str = "prior-authorization") -> str:
         """Show a case; its id."""
-        case = f"case-{uuid4().hex}"
-        assert await self.begin(case, workflow)
-        return case
+        return await start(self.camunda, workflow)
 
     async def begin(self, case: str, workflow: str = "prior-authorization", name: str = "1") -> bool:
         """Whether the message that starts a process instance for ``case`` was taken."""
-        facts = {"due": "2026-12-24T00:00:00Z", "lineOfBusiness": "commercial", "urgency": "standard"}
-        variables = {**INITIAL, **facts, "timers": {"information": None}, "durableId": case, "mirrored": 1}
-        return await self.camunda.publish(Message(f"{workflow}.start", case, name, variables))
+        return await begin(self.camunda, case, workflow, name)
+
+
+async def deploy(camunda: Camunda) -> dict[str, int]:
+    """Everything that there is: process -> key."""
+    models = {each.name: each.text for each in connect.releases()}
+    return {each.process: each.key for each in await camunda.deploy({**models, **connect.beside()})}
+
+
+async def start(camunda: Camunda, workflow: str = "prior-authorization") -> str:
+    """Show a case; its id."""
+    case = f"case-{uuid4().hex}"
+    assert await begin(camunda, case, workflow, "1")
+    return case
+
+
+async def begin(camunda: Camunda, case: str, workflow: str, name: str) -> bool:
+    """Whether the message ``name`` that starts a process instance for ``case`` was taken."""
+    facts = {"due": "2026-12-24T00:00:00Z", "lineOfBusiness": "commercial", "urgency": "standard"}
+    variables = {**INITIAL, **facts, "timers": {"information": None}, "durableId": case, "mirrored": 1}
+    return await camunda.publish(Message(f"{workflow}.start", case, name, variables))
 
 
 def twin() -> Side:

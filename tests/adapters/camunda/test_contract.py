@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from typing import Any, Final
+from typing import Final
 from uuid import uuid4
 
 import pytest
@@ -14,13 +14,23 @@ import stack
 from adapters.camunda.base import Deployed, Job, Message
 from adapters.camunda.memory import DONE, STEP, WAIT
 from domain.errors import Conflict, Defect, Unavailable
-from tests.adapters.camunda.side import Engine, Jobs, Side, at, engine, real, taking, twin
+from tests.adapters.camunda.side import (
+    QUESTION,
+    REVIEW,
+    UNJUDGED,
+    Engine,
+    Jobs,
+    Side,
+    at,
+    deploy,
+    engine,
+    real,
+    taking,
+    twin,
+)
 from tests.ports import free_port
 from tests.stack.servers import kill
 
-REVIEW: Final[dict[str, Any]] = {"determine": {"outcome": "review", "determinations": None}}
-QUESTION: Final[dict[str, Any]] = {"determine": {"outcome": "information", "determinations": None}}
-NO_JUDGEMENT: Final[dict[str, Any]] = {"set_deadline": {"clockPolicies": {"version": "", "items": []}}}
 NEVER: Final = (1 << 51) + 1
 """A key that is nobody's: the first partition's (its number is above bit 51), of before the first process."""
 
@@ -34,7 +44,7 @@ def zeebe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 @pytest.fixture(params=["memory", pytest.param("grpc", marks=pytest.mark.integration)])
 async def side(request: pytest.FixtureRequest) -> AsyncIterator[Side]:
     given = twin() if request.param == "memory" else real(request.getfixturevalue("zeebe"))
-    await given.deploy()
+    await deploy(given.camunda)
     yield given
     await given.camunda.aclose()
 
@@ -143,7 +153,7 @@ async def test_a_message_finds_the_case_by_its_task(side: Side) -> None:
     async with taking(side.camunda) as jobs:
         cases = [await side.start() for _ in tasks]
         for case, task in zip(cases, tasks, strict=True):
-            opened = await jobs.drive(case, "open-review", **NO_JUDGEMENT, **REVIEW)
+            opened = await jobs.drive(case, "open-review", **REVIEW)
             assert await side.camunda.complete(opened.key, {"task": task})
         assert await side.camunda.publish(Message("decided", tasks[1], "m", {"mirrored": 7}))
         taken = await jobs.at(cases[1], "take-decision")
@@ -206,7 +216,7 @@ async def test_a_token_is_moved_once(side: Side) -> None:
 async def test_inside_the_sub_process_the_variables_are_those_of_the_case(side: Side) -> None:
     async with taking(side.camunda) as jobs:
         case = await side.start()
-        here = await jobs.drive(case, "check-eligibility", **NO_JUDGEMENT)
+        here = await jobs.drive(case, "check-eligibility", **UNJUDGED)
         assert await side.camunda.move(here.instance, here.element_instance, "determine", {"mirrored": 6})
         there = await jobs.at(case, "determine")
         assert there.variables["mirrored"] == 6
@@ -251,7 +261,7 @@ async def test_an_instance_that_has_just_started_goes_on_as_another_version(side
 
 
 async def test_a_migration_that_leaves_a_token_out_is_a_defect(side: Side) -> None:
-    definition = side.definitions["prior-authorization"]
+    definition = (await deploy(side.camunda))["prior-authorization"]
     async with taking(side.camunda) as jobs:
         case = await side.start()
         there = await jobs.drive(case, "set-deadline")
@@ -260,7 +270,8 @@ async def test_a_migration_that_leaves_a_token_out_is_a_defect(side: Side) -> No
 
 
 async def test_what_is_gone_is_not_migrated(side: Side) -> None:
-    await side.camunda.migrate(NEVER, side.definitions["appeal"], ["open-case"])
+    definitions = await deploy(side.camunda)
+    await side.camunda.migrate(NEVER, definitions["appeal"], ["open-case"])
 
 
 async def test_variables_are_shown_while_the_instance_is_there(side: Side) -> None:
@@ -312,7 +323,7 @@ async def test_what_a_person_has_completed_waits_for_its_job(side: Side) -> None
     task = str(uuid4())
     async with taking(side.camunda) as jobs:
         case = await side.start()
-        opened = await jobs.drive(case, "open-review", **NO_JUDGEMENT, **REVIEW)
+        opened = await jobs.drive(case, "open-review", **REVIEW)
         assert await side.camunda.complete(opened.key, {"task": task, "mirrored": 5})
         await side.finish(opened.instance, "clinical-review", {"decision": "approve"})
         done = await jobs.at(case, "clinical-review")
@@ -329,7 +340,7 @@ async def test_what_a_person_has_completed_waits_for_its_job(side: Side) -> None
 async def test_a_user_task_is_given_back(side: Side) -> None:
     async with taking(side.camunda) as jobs:
         case = await side.start()
-        opened = await jobs.drive(case, "open-review", **NO_JUDGEMENT, **REVIEW)
+        opened = await jobs.drive(case, "open-review", **REVIEW)
         assert await side.camunda.complete(opened.key, {"task": str(uuid4())})
         await side.finish(opened.instance, "clinical-review", {"decision": "approve"})
         done = await jobs.at(case, "clinical-review")
@@ -344,7 +355,7 @@ async def test_a_user_task_is_given_back(side: Side) -> None:
 
 async def to_the_question(side: Side, jobs: Jobs, case: str, task: str) -> Job:
     """Drive a case until it waits for information; the job of that wait."""
-    asked = await jobs.drive(case, "request-information", **NO_JUDGEMENT, **QUESTION)
+    asked = await jobs.drive(case, "request-information", **QUESTION)
     assert await side.camunda.complete(asked.key, {"task": task})
     return await jobs.at(case, "await-information")
 
@@ -407,7 +418,7 @@ async def test_who_does_not_answer_is_unavailable(absent: Side) -> None:
 @pytest.mark.integration
 async def test_an_engine_that_comes_back_is_used_again(zeebe: Engine) -> None:
     side = real(zeebe)
-    await side.deploy()
+    await deploy(side.camunda)
     async with taking(side.camunda, lease=5.0) as jobs:
         before = await side.start()
         first = await jobs.at(before, "open-case")

@@ -208,6 +208,7 @@ async def test_each_call_of_the_channel_is_signed(camunda: GrpcCamunda, gateway:
 
 
 async def test_both_ways_to_jobs_are_signed(camunda: GrpcCamunda, gateway: Gateway) -> None:
+    gateway.looks, gateway.streams = [7], [8]
     keys = set()
     async with asyncio.timeout(PATIENCE), contextlib.aclosing(camunda.jobs(["kind"], [], 60.0)) as jobs:
         async for job in jobs:
@@ -254,6 +255,7 @@ async def test_with_a_wrong_secret_the_mirror_waits_until_it_is_right(
     assert gateway.signed == []
     about_sign_in = [line for line in caplog.messages if "sign-in" in line]
     assert (len(about_sign_in), len(caplog.messages)) == (1, 2)
+    gateway.looks = [7]
     jobs = camunda.jobs(["kind"], [], 60.0)
     first = asyncio.ensure_future(anext(jobs))
     issuer.secret = SECRET
