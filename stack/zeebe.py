@@ -58,7 +58,7 @@ def camunda(options: Options) -> Server:
         ),
         url=url,
         ready=readiness.camunda(url),
-        arguments=(*_network(options), *_storage(options), *_records(options), *_search(options)),
+        arguments=(*_network(options), *_load(), *_storage(options), *_records(options), *_search(options)),
         data=options.data.resolve(),
         main="io.camunda.application.StandaloneBroker",
         warm=options.camunda_warm,
@@ -127,6 +127,12 @@ def _spring(profiles: str, port: int, management_port: int) -> Iterator[str]:
     yield f"management.server.address={_LOOPBACK}"
     yield f"management.server.port={management_port}"
     yield "aws.disableEc2Metadata=true"  # it asks for credentials of a cloud that it is not in
+
+
+def _load() -> Iterator[str]:
+    """The mirror bounds by itself how much it asks at once (``Pace.at_once``). On a busy machine the engine's own limit
+    falls to nearly nothing, because it takes slow answers for too many questions."""
+    yield "zeebe.broker.backpressure.enabled=false"
 
 
 def _storage(options: Options) -> Iterator[str]:
