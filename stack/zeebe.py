@@ -130,8 +130,8 @@ def _spring(profiles: str, port: int, management_port: int) -> Iterator[str]:
 
 
 def _load() -> Iterator[str]:
-    """The mirror bounds by itself how much it asks at once (``Pace.at_once``). On a busy machine the engine's own limit
-    falls to nearly nothing, because it takes slow answers for too many questions."""
+    """The mirror bounds by itself how much it asks at once (``Pace.at_once``). With the engine's own limit, hundreds of
+    calls of a benchmark's round were refused on a busy machine (``RESOURCE_EXHAUSTED``), and the mirror pauses then."""
     yield "zeebe.broker.backpressure.enabled=false"
 
 
