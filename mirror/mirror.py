@@ -7,7 +7,6 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -16,7 +15,7 @@ from typing import Final
 
 from adapters.camunda.base import Camunda, Job
 from adapters.camunda.people import People
-from domain.errors import Unavailable
+from domain.errors import Defect, Unavailable
 from domain.process.model import Model
 from mirror.names import read
 from mirror.plan import Plan, plan, take_up
@@ -120,10 +119,14 @@ class Mirror:
         since = datetime.now(UTC) - self._pace.back
         for number in count():
             began = datetime.now(UTC)
-            with suppress(Unavailable):
-                ended = number % SELDOM == 0  # the engine has to go through all that ever ended
+            ended = number % SELDOM == 0  # the engine has to go through all that ever ended
+            try:
                 await self.sweep(since if ended else None)
                 since = began - timedelta(seconds=self._pace.sweep) if ended else since
+            except Unavailable:
+                pass  # its source has said so
+            except Defect as error:
+                LOG.error("the sweep failed, and is tried again: %s", error.code)
             await asyncio.sleep(self._pace.sweep)
 
     async def sweep(self, since: datetime | None) -> None:

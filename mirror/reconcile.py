@@ -82,10 +82,10 @@ class Reconciler:
             state=state,
             variables=job.variables if job.kind == FINISHED else {},
         )
+        self._store.put(noted)
         if job.kind == WAIT:
             await self._camunda.complete(job.key, {})
-            noted.state = JobState.DONE
-        self._store.put(noted)
+            self._note(noted, JobState.DONE)
         return noted
 
     async def inspect(self, case: Case, *, again: bool) -> None:
@@ -242,7 +242,7 @@ class Reconciler:
     async def _clear(self, job: OpenJob) -> None:
         """End an incident: the step is entered anew, and a fresh job comes."""
         await self._camunda.move(job.instance, job.element_instance, job.element, {})
-        self._store.drop(job.key)
+        self._note(job, JobState.DONE)
 
     async def forget(self, case: Case) -> None:
         """The durable instance is no more: end what shows it."""
