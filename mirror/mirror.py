@@ -253,7 +253,7 @@ class Mirror:
             return True  # its job has come while this waited for its turn
         again = id_ in self._suspects
         self._suspects.symmetric_difference_update({id_})
-        await self.reconciler.inspect(case, again=again)
+        await self.reconciler.inspect(case, self._plans.get(id_), again=again)
         return await self._case(id_)
 
 

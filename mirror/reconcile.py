@@ -88,7 +88,7 @@ class Reconciler:
             self._note(noted, JobState.DONE)
         return noted
 
-    async def inspect(self, case: Case, *, again: bool) -> None:
+    async def inspect(self, case: Case, plan: Plan | None, *, again: bool) -> None:
         """A job has not come for long. Begin anew where the process instance is gone, and, the second time (``again``),
         where it stands otherwise than durable history says: somebody moved it by hand."""
         if case.instance is None:
@@ -96,7 +96,22 @@ class Reconciler:
             return
         there = await self._camunda.show(case.instance, {"durable": case.runtime})
         if not there or again:
+            self._tell_why(case, plan, there)
             await self.begin_anew(case)
+
+    def _tell_why(self, case: Case, plan: Plan | None, there: bool) -> None:
+        """Which move has waited in vain, and the jobs of its element that are known: elements and numbers only."""
+        if plan is None or not 0 < case.cursor <= len(plan.moves):
+            return
+        move = plan.moves[case.cursor - 1]
+        jobs = [
+            (j.kind, j.state.value, j.cursor, j.move) for j in self._store.jobs(case.id) if j.element == move.element
+        ]
+        stands = "is there" if there else "is gone"
+        LOG.warning(
+            "case %s: its process instance %s, and move %d (%s %s) waits; jobs (kind, state, mark, move): %s",
+            *(case.id, stands, case.cursor, move.kind, move.element, jobs),
+        )
 
     async def begin_anew(self, case: Case) -> None:
         """Show the case with another process instance, from its start."""

@@ -1,6 +1,7 @@
 """The real engine under disorder: the mirror dies at random commands, the engine is killed, hints lie.
 
-In the end Camunda itself must report exactly the way of each case, by one process instance each.
+In the end Camunda itself must report exactly the way of each case, by one process instance each. About one run in five
+still fails: a case or two are shown anew. The log that a failure quotes says which move waited, and for which jobs.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from tests.processes.traces import model
 from tests.stack.camunda import camunda_options
 from tests.stack.servers import kill, start
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.fault]
 WORKFLOWS = ("prior-authorization", "appeal")
 CASES = int(os.environ.get("MIRROR_CASES", "120"))
 """300 of them take some five minutes."""
@@ -90,6 +91,11 @@ class World:
             self.process.kill()
             self.process.wait()
 
+    def report(self) -> str:
+        """How far it is, and what was shown anew and why."""
+        told = [line for line in (self.folder / "mirror.log").read_text().splitlines() if "case " in line]
+        return "\n".join([f"{self.closed()} of {len(self.cases)} cases, {self.deaths} deaths", *told])
+
     def closed(self) -> int:
         store = Store(self.folder / "mirror.sqlite")
         try:
@@ -122,7 +128,7 @@ def _exact(shown: list[Shown], case: Simulated) -> bool:
 
 def wait_for(holds: Callable[[], bool], world: World, until: float) -> None:
     while not holds():
-        assert time.monotonic() < until, f"{world.closed()} of {len(world.cases)} cases, {world.deaths} deaths"
+        assert time.monotonic() < until, world.report()
         world.keep_alive()
         time.sleep(0.3)
 
