@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -33,6 +33,8 @@ Work = Callable[[], Awaitable[bool]]
 """Something to do for a case. Says whether it is done; else the case is looked at again."""
 SELDOM: Final = 10
 """Sweeps of which one asks for what has ended too: who was never heard of is found by it; the others are known."""
+STRIKES: Final = 4
+"""Inspections, spread over the time of ``Pace.patience``, after which a late case is begun anew."""
 LONGEST: Final = 15.0
 """Seconds between two tries while a side is away."""
 
@@ -48,7 +50,8 @@ class Pace:
     lease: float = 60.0
     """After which a job that was handed out, and not ended, comes again."""
     patience: float = 180.0
-    """How long a move waits for its job before somebody is taken to have moved the instance by hand."""
+    """How long a move waits for its job before it is inspected. After as long again, in which Camunda has answered and
+    the mirror could keep up, somebody is taken to have moved the instance by hand."""
     back: timedelta = timedelta(days=1)
     """How far back ended instances are taken up the first time."""
     at_once: int = 32
@@ -80,7 +83,8 @@ class Mirror:
         self._working: set[asyncio.Task[None]] = set()
         self._pause = 0.0
         self._resume_at = 0.0
-        self._suspects: set[str] = set()
+        self._suspects: Counter[str] = Counter()
+        """Inspections that found a case late and its instance there. Who could not work meanwhile starts anew."""
 
     def hint(self, case: str) -> None:
         """Something happened in ``case``."""
@@ -142,12 +146,14 @@ class Mirror:
 
     async def _inspect(self) -> None:
         while True:
-            await asyncio.sleep(self._pace.patience / 4)
+            await asyncio.sleep(self._pace.patience / STRIKES)
+            if len(self._working) > self._pace.at_once:
+                self._suspects.clear()
             for case in self._store.cases(State.OPEN):
                 if self._resume_at <= time.monotonic() and self._late(case):
                     self._spawn(case.id, partial(self._inspected, case.id))
                 else:
-                    self._suspects.discard(case.id)
+                    del self._suspects[case.id]
 
     def _late(self, case: Case) -> bool:
         """Whether the job of its next move has not come for long."""
@@ -183,6 +189,7 @@ class Mirror:
         if now >= self._resume_at:
             self._pause = min(max(self._pause * 2, 0.1), LONGEST)
             self._resume_at = now + self._pause
+        self._suspects.clear()
 
     async def _case(self, id_: str) -> bool:
         """Read the case and make what moves it can."""
@@ -214,7 +221,7 @@ class Mirror:
             self._locks.pop(id_, None)
         elif case.cursor > len(shown.moves) and not shown.failed and not shown.stopped:
             self._plans.pop(id_, None)  # nothing is owed: the next look makes a new one
-        return True
+        return case.state is not State.OPEN or not shown.ends(case.cursor)
 
     async def _read(self, id_: str) -> Plan | None:
         """The plan of the case as it is now; ``None`` when there is nothing to show."""
@@ -248,13 +255,13 @@ class Mirror:
         return case
 
     async def _inspected(self, id_: str) -> bool:
+        done = await self._case(id_)
         case = self._store.case(id_)
         if case is None or case.state is not State.OPEN or not self._late(case):
-            return True  # its job has come while this waited for its turn
-        again = id_ in self._suspects
-        self._suspects.symmetric_difference_update({id_})
-        await self.reconciler.inspect(case, self._plans.get(id_), again=again)
-        return await self._case(id_)
+            return done  # it could go on after all
+        anew = await self.reconciler.inspect(case, self._plans.get(id_), at_last=self._suspects[id_] >= STRIKES)
+        self._suspects[id_] = 0 if anew else self._suspects[id_] + 1
+        return await self._advance(id_)
 
 
 def known_models(models: Sequence[Model]) -> dict[tuple[str, str], Model]:

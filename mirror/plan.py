@@ -9,7 +9,7 @@ from typing import Final
 
 from domain.process.conformance import walk
 from domain.process.model import Model
-from domain.process.moves import Move
+from domain.process.moves import Kind, Move
 from domain.process.tokens import Stands
 from mirror.source import History, Step, seen
 from mirror.store import Case
@@ -34,6 +34,10 @@ class Plan:
     """What Camunda tells of the case beside its moves: when it is due, its urgency and line of business."""
     task: str
     """Id of the human task at which the case waits now; empty when it waits at none."""
+
+    def ends(self, cursor: int) -> bool:
+        """Whether the next move is the end: no job tells that Camunda has come to it."""
+        return cursor == len(self.moves) and self.moves[-1].kind is Kind.END
 
     @property
     def stopped(self) -> bool:

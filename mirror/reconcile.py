@@ -88,16 +88,18 @@ class Reconciler:
             self._note(noted, JobState.DONE)
         return noted
 
-    async def inspect(self, case: Case, plan: Plan | None, *, again: bool) -> None:
-        """A job has not come for long. Begin anew where the process instance is gone, and, the second time (``again``),
-        where it stands otherwise than durable history says: somebody moved it by hand."""
+    async def inspect(self, case: Case, plan: Plan | None, *, at_last: bool) -> bool:
+        """A job has not come for long. Begin anew where the process instance is gone, and ``at_last`` where it stands
+        otherwise than durable history says: somebody moved it by hand. Whether it was."""
         if case.instance is None:
             await self._start(case)
-            return
+            return False
         there = await self._camunda.show(case.instance, {"durable": case.runtime})
-        if not there or again:
-            self._tell_why(case, plan, there)
-            await self.begin_anew(case)
+        if there and not at_last:
+            return False
+        self._tell_why(case, plan, there)
+        await self.begin_anew(case)
+        return True
 
     def _tell_why(self, case: Case, plan: Plan | None, there: bool) -> None:
         """Which move has waited in vain, and the jobs of its element that are known: elements and numbers only."""
@@ -147,7 +149,7 @@ class Reconciler:
             case Kind.MESSAGE:
                 return await self._message_came(case, move)
             case Kind.TIMER:
-                return await self._time_is_up(case, move)
+                return await self._time_is_up(case, move, plan.moves)
             case Kind.END:
                 return await self._ended(case)
 
@@ -202,8 +204,11 @@ class Reconciler:
         await self._publish(case, move)
         return True
 
-    async def _time_is_up(self, case: Case, move: Move) -> bool:
-        waits = self._jobs(case, WAIT, move.element)
+    async def _time_is_up(self, case: Case, move: Move, moves: Sequence[Move]) -> bool:
+        """Only a wait that began after this element was left last is the one that stands there."""
+        made = enumerate(moves[: case.cursor - 1], 1)
+        left = max((n for n, each in made if each.leaves and each.element == move.element), default=0)
+        waits = [job for job in self._jobs(case, WAIT, move.element) if job.cursor > left]
         if not waits or case.instance is None:
             return False
         await self._camunda.move(case.instance, waits[-1].element_instance, move.target, self._marked(case))

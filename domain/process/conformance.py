@@ -139,7 +139,7 @@ class _Replay:
             target = next((flow.target for flow in self.game.model.leaving(element.id)), "")
             return Move(Kind.TIMER, token.element, element.id, task, target)
         kind = Kind.TASK if element.kind == "userTask" else Kind.MESSAGE
-        return Move(kind, token.element, str(element.code), task)
+        return Move(kind, token.element, str(element.code), task, leaves=not element.host or element.interrupting)
 
     def _where(self) -> str:
         stand = [f"{t.element} ({t.stands})" for t in self.game.tokens]

@@ -39,3 +39,5 @@ class Move:
     """Where the token goes when a time is up."""
     variables: Mapping[str, Value] = field(default_factory=dict)
     """Routing variables that it sets."""
+    leaves: bool = True
+    """Whether the token leaves its element; it stays where an event at the boundary does not interrupt."""

@@ -1,7 +1,7 @@
 """The real engine under disorder: the mirror dies at random commands, the engine is killed, hints lie.
 
-In the end Camunda itself must report exactly the way of each case, by one process instance each. About one run in five
-still fails: a case or two are shown anew. The log that a failure quotes says which move waited, and for which jobs.
+In the end Camunda itself must report exactly the way of each case, by one process instance each. The log that a failure
+quotes says which move waited, and for which jobs.
 """
 
 from __future__ import annotations

@@ -6,25 +6,57 @@ import asyncio
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from random import Random
 
 import pytest
 
-from adapters.camunda.base import Variables
+from adapters.camunda.base import Job, Variables
 from adapters.camunda.memory import WAIT, MemoryCamunda
 from domain.errors import Defect
+from domain.process.moves import Kind
 from mirror.reconcile import Reconciler
 from mirror.source import Standing
-from mirror.store import Case, JobState, Store
+from mirror.store import Case, JobState, State, Store
 from tests.adapters.camunda.side import deploy, start
-from tests.mirror.bench import Bench, until_exact
+from tests.mirror.bench import FAST, IMPATIENT, Bench, until, until_exact
 from tests.mirror.simulated import Simulated, simulated
 
 
 class Killed(BaseException):
     """The process ends here."""
+
+
+class TellsWaitsLast(MemoryCamunda):
+    """Hands out the job of a wait when no other job is left."""
+
+    def _open(self, kinds: Sequence[str], fetch: Sequence[str], seconds: float) -> list[Job]:
+        others = super()._open([kind for kind in kinds if kind != WAIT], fetch, seconds)
+        return others or super()._open(kinds, fetch, seconds)
+
+
+class EndsLate(MemoryCamunda):
+    """Says for a while that an instance which has ended is still there, as an engine that has more to do."""
+
+    def __init__(self) -> None:
+        super().__init__(time.monotonic)
+        self.asked = 0
+
+    async def show(self, instance: int, variables: Variables) -> bool:
+        there = await super().show(instance, variables)
+        self.asked += not there
+        return there or self.asked < 3
+
+
+class TellsNothing(MemoryCamunda):
+    """Hands out no job while it is silent."""
+
+    silent = False
+
+    def _open(self, kinds: Sequence[str], fetch: Sequence[str], seconds: float) -> list[Job]:
+        return [] if self.silent else super()._open(kinds, fetch, seconds)
 
 
 class DiesAtAWait(MemoryCamunda):
@@ -61,6 +93,53 @@ async def test_a_mirror_that_dies_when_a_wait_begins_ends_it_in_time(bench: Benc
             async with asyncio.timeout(30):
                 await camunda.killed.wait()
     async with bench.running():
+        await until_exact(bench)
+    assert len(camunda.of(case.id)) == 1
+
+
+def asked_twice(bench: Bench) -> Simulated:
+    """A case that asks for information, gets it, asks again, and waits until the time is up."""
+    for seed in range(2000):
+        case = simulated("appeal-1", "appeal", Random(seed))
+        case.happens(len(case.steps))
+        kinds = [move.kind for move in case.expected().moves if move.element == "await-information" and move.leaves]
+        if kinds[:2] == [Kind.MESSAGE, Kind.TIMER]:
+            return bench.source.add(case)
+    raise AssertionError("no case asks twice")
+
+
+async def test_a_time_that_is_up_ends_this_wait_not_the_one_before(bench: Bench) -> None:
+    bench.camunda = TellsWaitsLast(time.monotonic)
+    case = asked_twice(bench)
+    async with bench.running():
+        await until_exact(bench)
+    assert len(bench.camunda.of(case.id)) == 1
+
+
+async def test_an_end_that_is_late_is_looked_for_again(bench: Bench) -> None:
+    bench.camunda, bench.pace = EndsLate(), replace(FAST, sweep=60.0)
+    case = overdue(bench)
+    async with bench.running() as mirror:
+        mirror.hint(case.id)
+        await until(lambda: bool(bench.camunda.of(case.id)) and bench.stored(case).state is State.CLOSED)
+    assert len(bench.camunda.of(case.id)) == 1
+
+
+async def test_nobody_is_suspected_for_the_time_of_an_outage(bench: Bench) -> None:
+    camunda = bench.camunda = TellsNothing(time.monotonic)
+    bench.pace = IMPATIENT
+    case = overdue(bench)
+    case.happened = 5
+    async with bench.running():
+        await until_exact(bench)
+        camunda.silent = True
+        case.happens(99)
+        await until(lambda: bench.stored(case).waits_since is not None)
+        camunda.away = True
+        await asyncio.sleep(2 * IMPATIENT.patience)
+        camunda.away = False
+        await asyncio.sleep(IMPATIENT.patience * 0.75)  # it has much to do, and hands out no job yet
+        camunda.silent = False
         await until_exact(bench)
     assert len(camunda.of(case.id)) == 1
 
