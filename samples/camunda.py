@@ -20,6 +20,7 @@ from processes import text_of
 from samples.mirrored import exact
 from samples.witness import Witness, witness
 from stack.options import ROOT
+from stack.processes import give_way
 from stack.progress import Progress
 
 WITNESS_PORT: Final = 18090
@@ -35,6 +36,7 @@ class Mirror:
         with log.open("ab") as out:
             command = [sys.executable, "-m", "mirror"]
             self._process = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=out, env={**os.environ, **settings})
+        give_way(self._process.pid)
 
     @property
     def pid(self) -> int:

@@ -38,6 +38,8 @@ class Server:
     """The class to run with all libraries on the class path; empty: the jar names it."""
     warm: bool = False
     """Whether it is to be fast when it has run for long, rather than soon."""
+    gives_way: bool = False
+    """Whether all others go first: it shows what they do, and must not slow them."""
     notice: str = ""
     """What whoever starts it is told, on a line of its own."""
 
@@ -74,7 +76,10 @@ class Server:
         shutil.rmtree(self.scratch, ignore_errors=True)
         self.scratch.mkdir(parents=True, mode=0o700)
         command = [str(jdk.java), *options, *properties, *self._program(jar)]
-        return processes.spawn(command, self.port, self.pid_file, self.log, ENVIRONMENT)
+        running = processes.spawn(command, self.port, self.pid_file, self.log, ENVIRONMENT)
+        if self.gives_way:
+            processes.give_way(running.pid)
+        return running
 
     def _program(self, jar: Path) -> list[str]:
         if not self.main:

@@ -62,6 +62,7 @@ def camunda(options: Options) -> Server:
         data=options.data.resolve(),
         main="io.camunda.application.StandaloneBroker",
         warm=options.camunda_warm,
+        gives_way=True,
         notice=LICENCE,
     )
 
@@ -85,6 +86,7 @@ def opensearch(options: Options) -> Server:
             f"data={data / 'opensearch'}",
         ),
         data=data,
+        gives_way=True,
     )
 
 
@@ -102,6 +104,7 @@ def webapps(options: Options) -> Server:
         ready=readiness.http(f"http://{_LOOPBACK}:{options.webapps_management_port}/actuator/health/readiness"),
         arguments=(*_web(options), *_reading(options, "operate"), *_reading(options, "tasklist")),
         data=options.data.resolve(),
+        gives_way=True,
         package="camunda",
         main="io.camunda.application.StandaloneCamunda",
     )

@@ -80,6 +80,24 @@ def test_memory_and_cpu_are_measured() -> None:
     assert cpu == pytest.approx(sum(os.times()[:2]), abs=0.1)
 
 
+def test_what_gives_way_does_so_with_all_its_threads(pid_file: Path) -> None:
+    running = spawn(pid_file, "import threading, time; threading.Thread(target=time.sleep, args=(60,)).start()")
+    threads = Path(f"/proc/{running.pid}/task")
+    while len(list(threads.iterdir())) < 2:
+        time.sleep(0.01)
+    processes.give_way(running.pid)
+    assert {os.getpriority(os.PRIO_PROCESS, int(each.name)) for each in threads.iterdir()} == {processes.GIVES_WAY}
+
+
+def test_what_shares_a_session_gives_way_alone() -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        processes.give_way(process.pid)
+        assert os.getpriority(os.PRIO_PROCESS, process.pid) == processes.GIVES_WAY
+        process.communicate(b"\n")
+    assert os.getpriority(os.PRIO_PROCESS, 0) < processes.GIVES_WAY
+    processes.give_way(process.pid)  # it is gone: nothing happens
+
+
 def test_a_process_that_is_gone_has_no_measures() -> None:
     assert processes.resident_bytes(2**22 - 3) is None
     assert processes.cpu_seconds(2**22 - 3) is None
