@@ -35,6 +35,8 @@ SELDOM: Final = 10
 """Sweeps of which one asks for what has ended too: who was never heard of is found by it; the others are known."""
 STRIKES: Final = 4
 """Inspections, spread over the time of ``Pace.patience``, after which a late case is begun anew."""
+DOUBT: Final = 1.5
+"""Leases within which a job must have come that tells whether a move was made."""
 LONGEST: Final = 15.0
 """Seconds between two tries while a side is away."""
 
@@ -72,7 +74,7 @@ class Mirror:
     ) -> None:
         self._source, self._camunda, self._store = source, camunda, store
         self._models, self._pace = models, pace
-        self.reconciler = Reconciler(camunda, store, time.time)
+        self.reconciler = Reconciler(camunda, store, time.time, DOUBT * pace.lease)
         self._tasks = Tasks(source, camunda, people, store, self.reconciler, time.time)
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._plans: dict[str, Plan] = {}
@@ -221,6 +223,8 @@ class Mirror:
             self._locks.pop(id_, None)
         elif case.cursor > len(shown.moves) and not shown.failed and not shown.stopped:
             self._plans.pop(id_, None)  # nothing is owed: the next look makes a new one
+        elif seconds := self.reconciler.in_doubt(case):
+            self._due[id_] = time.monotonic() + seconds
         return case.state is not State.OPEN or not shown.ends(case.cursor)
 
     async def _read(self, id_: str) -> Plan | None:

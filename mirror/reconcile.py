@@ -28,6 +28,7 @@ WAIT: Final = "durable.wait"
 """Type of the job of a wait that begins, by which the key of its element instance is learnt."""
 TELL: Final = frozenset({"open-case", "set-deadline"})
 """Steps after which the facts of a case are told: they may have changed."""
+ENDED: Final = frozenset({JobState.DONE, JobState.GONE})
 RUNS: Final = 5
 """Process instances that a case is shown with at most: who takes tokens away again and again is left alone."""
 
@@ -35,10 +36,13 @@ RUNS: Final = 5
 class Reconciler:
     """Works on one case at a time; the caller sees to it that nobody else works on the same one."""
 
-    def __init__(self, camunda: Camunda, store: Store, now: Callable[[], float]) -> None:
-        self._camunda = camunda
-        self._store = store
-        self._now = now
+    def __init__(self, camunda: Camunda, store: Store, now: Callable[[], float], doubt: float) -> None:
+        """``doubt``: seconds. A job that is not there any more when it is to be completed was completed before, by a
+        command whose answer was lost; or the engine, after a crash, has worked again on what came before, and given
+        the job another key. A later job that brings the mark of the move, or another job of the element, tells which.
+        Without either, the move is taken as made after this time."""
+        self._camunda, self._store, self._now = camunda, store, now
+        self._doubt = doubt
 
     async def advance(self, case: Case, plan: Plan) -> None:
         """Make the moves that Camunda does not show yet, as far as its jobs have come. Raises ``Unavailable``."""
@@ -62,7 +66,10 @@ class Reconciler:
             await self._camunda.cancel(job.instance)
             return None
         known = self._store.job(job.key)
-        if known and known.state is JobState.DONE and job.kind != WAIT:
+        if job.kind == WAIT and known:
+            await self._camunda.complete(job.key, {})
+            return known
+        if known and known.state in ENDED:
             return known
         state = JobState.TAKEN if known and known.state is JobState.TAKEN else JobState.OPEN
         cursor = int(job.variables.get("mirrored", 1))
@@ -161,15 +168,36 @@ class Reconciler:
                 continue
             await self._pin(case, job)
             try:
-                await self._camunda.complete(job.key, self._marked(case, {**move.variables, **facts}))
+                there = await self._camunda.complete(job.key, self._marked(case, {**move.variables, **facts}))
             except Conflict:
                 self._note(job, JobState.FAILED)
                 await self._clear(job)
                 continue
-            job.move = case.cursor
-            self._note(job, JobState.DONE)
-            return True  # where it was not open: by this very command before a crash, or by another mirror
-        return False
+            self._used(case, job, there)
+            if there:
+                return True
+        return self._made(case, STEP, move)
+
+    def _used(self, case: Case, job: OpenJob, there: bool) -> None:
+        """Note for which move a job was used. One that was ``there`` no more leaves a doubt, and time to lift it."""
+        job.move = case.cursor
+        self._note(job, JobState.DONE if there else JobState.GONE)
+        if not there:
+            case.waits_since = self._now()
+            self._store.save(case)
+
+    def _made(self, case: Case, kind: str, move: Move) -> bool:
+        """Whether the next move was made before: for sure, or because another job has not come within the time."""
+        used = {job.state for job in self._jobs(case, kind, move.element) if job.move == case.cursor}
+        return JobState.DONE in used or (JobState.GONE in used and self._waited(case) >= self._doubt)
+
+    def _waited(self, case: Case) -> float:
+        return self._now() - (case.waits_since or self._now())
+
+    def in_doubt(self, case: Case) -> float:
+        """Seconds after which the next move is to be looked at again; 0 when there is no doubt whether it was made."""
+        gone = any(job.state is JobState.GONE and job.move == case.cursor for job in self._store.jobs(case.id))
+        return max(self._doubt - self._waited(case), 0.1) if gone else 0.0
 
     def _candidates(self, case: Case, element: str, moves: Sequence[Move]) -> Iterator[OpenJob]:
         """Jobs that the next move may be about. A job is completed by the first move of its element after it was there;
@@ -178,9 +206,9 @@ class Reconciler:
         made = [
             n for n, move in enumerate(moves[: case.cursor - 1], 1) if (move.kind, move.element) == (Kind.JOB, element)
         ]
-        owed = set(made) - {job.move for job in jobs if job.state is JobState.DONE}
+        owed = set(made) - {job.move for job in jobs if job.state in ENDED}
         for job in jobs:
-            if job.state is not JobState.DONE and not any(n >= job.cursor for n in owed):
+            if job.state not in ENDED and job.cursor <= case.cursor and not any(n >= job.cursor for n in owed):
                 yield job
 
     async def _task_done(self, case: Case, move: Move) -> bool:
@@ -208,13 +236,13 @@ class Reconciler:
         """Only a wait that began after this element was left last is the one that stands there."""
         made = enumerate(moves[: case.cursor - 1], 1)
         left = max((n for n, each in made if each.leaves and each.element == move.element), default=0)
-        waits = [job for job in self._jobs(case, WAIT, move.element) if job.cursor > left]
-        if not waits or case.instance is None:
-            return False
-        await self._camunda.move(case.instance, waits[-1].element_instance, move.target, self._marked(case))
-        for each in waits:
-            self._store.drop(each.key)
-        return True
+        waits = [job for job in self._jobs(case, WAIT, move.element) if job.cursor > left and not job.move]
+        for job in waits:
+            there = await self._camunda.move(job.instance, job.element_instance, move.target, self._marked(case))
+            self._used(case, job, there)
+            if there:
+                return True
+        return self._made(case, WAIT, move)
 
     async def _ended(self, case: Case) -> bool:
         """Whether the engine says so too."""
@@ -296,7 +324,7 @@ class Reconciler:
 
     def _finished(self, case: Case, element: str) -> list[OpenJob]:
         """User tasks that a person has completed and that are not over yet."""
-        return [job for job in self._jobs(case, FINISHED, element) if job.state is not JobState.DONE]
+        return [job for job in self._jobs(case, FINISHED, element) if job.state not in ENDED]
 
     def _note(self, job: OpenJob, state: JobState) -> None:
         job.state = state

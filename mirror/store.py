@@ -42,6 +42,8 @@ class JobState(StrEnum):
     """The listener's job of a user task whose decision the engine has taken."""
     DONE = "done"
     """Completed. Kept to the end of the case: it may be handed out once more, by a lease that ran out meanwhile."""
+    GONE = "gone"
+    """It was not there any more when it was to be completed (``Reconciler``)."""
 
 
 @dataclass

@@ -17,8 +17,9 @@ from adapters.camunda.base import Job, Variables
 from adapters.camunda.memory import WAIT, MemoryCamunda
 from domain.errors import Defect
 from domain.process.moves import Kind
+from domain.process.seen import What
 from mirror.reconcile import Reconciler
-from mirror.source import Standing
+from mirror.source import Standing, Step
 from mirror.store import Case, JobState, State, Store
 from tests.adapters.camunda.side import deploy, start
 from tests.mirror.bench import FAST, IMPATIENT, Bench, until, until_exact
@@ -59,6 +60,28 @@ class TellsNothing(MemoryCamunda):
         return [] if self.silent else super()._open(kinds, fetch, seconds)
 
 
+class Forgets(MemoryCamunda):
+    """Crashes whenever it has handed out a job of an element for the first time, and works again on what came before:
+    the token gets another key, its job too, and the instance where it has just begun."""
+
+    def __init__(self) -> None:
+        super().__init__(time.monotonic)
+        self.forgot: set[str] = set()
+
+    def _open(self, kinds: Sequence[str], fetch: Sequence[str], seconds: float) -> list[Job]:
+        found = super()._open(kinds, fetch, seconds)
+        for job in found:
+            its, standing = self._job(job.key) or (None, None)
+            if its and standing and job.element not in self.forgot:
+                self.forgot.add(job.element)
+                standing.key, standing.job, standing.leased = next(self._keys), next(self._keys), 0.0
+                if job.element == "open-case":
+                    del self.instances[its.key]
+                    its.key = next(self._keys)
+                    self.instances[its.key] = its
+        return found
+
+
 class DiesAtAWait(MemoryCamunda):
     """Kills the mirror once, when the job of a wait has been completed."""
 
@@ -95,6 +118,29 @@ async def test_a_mirror_that_dies_when_a_wait_begins_ends_it_in_time(bench: Benc
     async with bench.running():
         await until_exact(bench)
     assert len(camunda.of(case.id)) == 1
+
+
+async def test_an_engine_that_crashes_may_give_a_job_another_key(bench: Bench) -> None:
+    camunda = bench.camunda = Forgets()
+    case = overdue(bench)
+    async with bench.running():
+        await until_exact(bench)
+    assert {"open-case", "await-information", "close-case"} <= camunda.forgot
+    assert len(camunda.of(case.id)) == 1
+
+
+async def test_an_instance_with_another_key_is_not_taken_for_one_that_has_ended(bench: Bench) -> None:
+    camunda = bench.camunda = Forgets()
+    case = bench.source.add(simulated("appeal-1", "appeal", Random(0)))
+    case.steps = [
+        Step(what=What.STARTED, step="open-case"),
+        Step(what=What.COMPLETED, step="open-case", variables={"closed": True}),
+        Step(what=What.ENDED),
+    ]
+    case.happens(99)
+    async with bench.running():
+        await until_exact(bench)
+    assert not camunda.of(case.id)[0].cancelled
 
 
 def asked_twice(bench: Bench) -> Simulated:
@@ -149,7 +195,7 @@ async def test_a_job_whose_incident_was_cleared_may_be_told_late(tmp_path: Path)
     await deploy(camunda)
     id_ = await start(camunda)
     (job,) = camunda._open(["durable.step"], ["durableId", "mirrored"], 60.0)
-    reconciler, case = Reconciler(camunda, store, time.time), Case(id_, "prior-authorization")
+    reconciler, case = Reconciler(camunda, store, time.time, 0.0), Case(id_, "prior-authorization")
     noted = await reconciler.arrived(case, job)
     assert noted is not None
     await camunda.fail(job.key, "code")
