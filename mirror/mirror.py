@@ -17,9 +17,10 @@ from adapters.camunda.base import Camunda, Job
 from adapters.camunda.people import People
 from domain.errors import Defect, Unavailable
 from domain.process.model import Model
+from mirror.jobs import FINISHED, STEP, WAIT
 from mirror.names import read
 from mirror.plan import Plan, plan, take_up
-from mirror.reconcile import FINISHED, STEP, WAIT, Reconciler
+from mirror.reconcile import Reconciler
 from mirror.source import Source
 from mirror.store import Case, State, Store
 from mirror.tasks import Tasks
@@ -223,7 +224,7 @@ class Mirror:
             self._locks.pop(id_, None)
         elif case.cursor > len(shown.moves) and not shown.failed and not shown.stopped:
             self._plans.pop(id_, None)  # nothing is owed: the next look makes a new one
-        elif seconds := self.reconciler.in_doubt(case):
+        elif seconds := self.reconciler.jobs.in_doubt(case):
             self._due[id_] = time.monotonic() + seconds
         return case.state is not State.OPEN or not shown.ends(case.cursor)
 

@@ -8,7 +8,7 @@ doubt (a crash, an answer that was lost, a second mirror) meets an engine that h
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from adapters.camunda.base import Camunda, Job, Message
@@ -16,19 +16,14 @@ from domain.errors import Conflict
 from domain.process.model import DUE
 from domain.process.moves import Kind, Move
 from domain.process.routing import INITIAL
+from mirror.jobs import ENDED, FINISHED, STEP, WAIT, Jobs
 from mirror.names import named, read
 from mirror.plan import Plan
 from mirror.store import Case, JobState, OpenJob, State, Store
 
 LOG: Final = logging.getLogger("workflow.mirror")
-STEP: Final = "durable.step"
-FINISHED: Final = "durable.usertask.end"
-"""Type of the job that a user task leaves when a person has completed it."""
-WAIT: Final = "durable.wait"
-"""Type of the job of a wait that begins, by which the key of its element instance is learnt."""
 TELL: Final = frozenset({"open-case", "set-deadline"})
 """Steps after which the facts of a case are told: they may have changed."""
-ENDED: Final = frozenset({JobState.DONE, JobState.GONE})
 RUNS: Final = 5
 """Process instances that a case is shown with at most: who takes tokens away again and again is left alone."""
 
@@ -37,12 +32,9 @@ class Reconciler:
     """Works on one case at a time; the caller sees to it that nobody else works on the same one."""
 
     def __init__(self, camunda: Camunda, store: Store, now: Callable[[], float], doubt: float) -> None:
-        """``doubt``: seconds. A job that is not there any more when it is to be completed was completed before, by a
-        command whose answer was lost; or the engine, after a crash, has worked again on what came before, and given
-        the job another key. A later job that brings the mark of the move, or another job of the element, tells which.
-        Without either, the move is taken as made after this time."""
+        """``doubt``: see ``Jobs``."""
         self._camunda, self._store, self._now = camunda, store, now
-        self._doubt = doubt
+        self.jobs = Jobs(store, now, doubt)
 
     async def advance(self, case: Case, plan: Plan) -> None:
         """Make the moves that Camunda does not show yet, as far as its jobs have come. Raises ``Unavailable``."""
@@ -92,7 +84,7 @@ class Reconciler:
         self._store.put(noted)
         if job.kind == WAIT:
             await self._camunda.complete(job.key, {})
-            self._note(noted, JobState.DONE)
+            self.jobs.note(noted, JobState.DONE)
         return noted
 
     async def inspect(self, case: Case, plan: Plan | None, *, at_last: bool) -> bool:
@@ -162,7 +154,7 @@ class Reconciler:
 
     async def _step_done(self, case: Case, move: Move, plan: Plan) -> bool:
         facts = plan.facts if move.element in TELL else {}
-        for job in self._candidates(case, move.element, plan.moves):
+        for job in self.jobs.steps(case, move.element, plan.moves):
             if job.state is JobState.FAILED:
                 await self._clear(job)
                 continue
@@ -170,50 +162,17 @@ class Reconciler:
             try:
                 there = await self._camunda.complete(job.key, self._marked(case, {**move.variables, **facts}))
             except Conflict:
-                self._note(job, JobState.FAILED)
+                self.jobs.note(job, JobState.FAILED)
                 await self._clear(job)
                 continue
-            self._used(case, job, there)
+            self.jobs.use(case, job, there=there)
             if there:
                 return True
-        return self._made(case, STEP, move)
-
-    def _used(self, case: Case, job: OpenJob, there: bool) -> None:
-        """Note for which move a job was used. One that was ``there`` no more leaves a doubt, and time to lift it."""
-        job.move = case.cursor
-        self._note(job, JobState.DONE if there else JobState.GONE)
-        if not there:
-            case.waits_since = self._now()
-            self._store.save(case)
-
-    def _made(self, case: Case, kind: str, move: Move) -> bool:
-        """Whether the next move was made before: for sure, or because another job has not come within the time."""
-        used = {job.state for job in self._jobs(case, kind, move.element) if job.move == case.cursor}
-        return JobState.DONE in used or (JobState.GONE in used and self._waited(case) >= self._doubt)
-
-    def _waited(self, case: Case) -> float:
-        return self._now() - (case.waits_since or self._now())
-
-    def in_doubt(self, case: Case) -> float:
-        """Seconds after which the next move is to be looked at again; 0 when there is no doubt whether it was made."""
-        gone = any(job.state is JobState.GONE and job.move == case.cursor for job in self._store.jobs(case.id))
-        return max(self._doubt - self._waited(case), 0.1) if gone else 0.0
-
-    def _candidates(self, case: Case, element: str, moves: Sequence[Move]) -> Iterator[OpenJob]:
-        """Jobs that the next move may be about. A job is completed by the first move of its element after it was there;
-        one that such a move has passed is a job that another one has completed."""
-        jobs = self._jobs(case, STEP, element)
-        made = [
-            n for n, move in enumerate(moves[: case.cursor - 1], 1) if (move.kind, move.element) == (Kind.JOB, element)
-        ]
-        owed = set(made) - {job.move for job in jobs if job.state in ENDED}
-        for job in jobs:
-            if job.state not in ENDED and job.cursor <= case.cursor and not any(n >= job.cursor for n in owed):
-                yield job
+        return self.jobs.made(case, STEP, move.element)
 
     async def _task_done(self, case: Case, move: Move) -> bool:
         """By the person's own completion where that has come, else by the message that it was done elsewhere."""
-        for job in self._finished(case, move.element):
+        for job in self.jobs.finished(case, move.element):
             await self.let_go(job, case.cursor + 1)
             return True
         await self._publish(case, move)
@@ -224,25 +183,21 @@ class Reconciler:
         its task, so ``mirrored`` follows by itself; a mark that is older than it could be does no harm."""
         await self._camunda.complete(job.key, {})
         await self._camunda.show(job.instance, {"mirrored": cursor})
-        self._note(job, JobState.DONE)
+        self.jobs.note(job, JobState.DONE)
 
     async def _message_came(self, case: Case, move: Move) -> bool:
-        for job in self._finished(case, move.element):  # a task that a person has completed hears no message
+        for job in self.jobs.finished(case, move.element):  # a task that a person has completed hears no message
             await self.reopen(case, job, "over")
         await self._publish(case, move)
         return True
 
     async def _time_is_up(self, case: Case, move: Move, moves: Sequence[Move]) -> bool:
-        """Only a wait that began after this element was left last is the one that stands there."""
-        made = enumerate(moves[: case.cursor - 1], 1)
-        left = max((n for n, each in made if each.leaves and each.element == move.element), default=0)
-        waits = [job for job in self._jobs(case, WAIT, move.element) if job.cursor > left and not job.move]
-        for job in waits:
+        for job in self.jobs.waits(case, move.element, moves):
             there = await self._camunda.move(job.instance, job.element_instance, move.target, self._marked(case))
-            self._used(case, job, there)
+            self.jobs.use(case, job, there=there)
             if there:
                 return True
-        return self._made(case, WAIT, move)
+        return self.jobs.made(case, WAIT, move.element)
 
     async def _ended(self, case: Case) -> bool:
         """Whether the engine says so too."""
@@ -255,7 +210,7 @@ class Reconciler:
         """Give a user task that was completed in vain back: a new one in its place, which says why (``refused``)."""
         if case.instance is not None:
             await self._camunda.move(case.instance, job.element_instance, job.element, {"refused": code})
-        self._note(job, JobState.DONE)
+        self.jobs.note(job, JobState.DONE)
 
     # -- what is so, whatever has moved ------------------------------------------------------------------------------
 
@@ -264,10 +219,10 @@ class Reconciler:
         if plan.stopped:
             await self._stop(case)
             return
-        for job in self._jobs(case, STEP):
+        for job in self.jobs.of(case, STEP):
             if job.state is JobState.OPEN and job.element in plan.failed:
                 await self._camunda.fail(job.key, plan.code)
-                self._note(job, JobState.FAILED)
+                self.jobs.note(job, JobState.FAILED)
             elif job.state is JobState.FAILED and job.element not in plan.failed:
                 await self._clear(job)
         if case.instance is None:
@@ -290,7 +245,7 @@ class Reconciler:
     async def _clear(self, job: OpenJob) -> None:
         """End an incident: the step is entered anew, and a fresh job comes."""
         await self._camunda.move(job.instance, job.element_instance, job.element, {})
-        self._note(job, JobState.DONE)
+        self.jobs.note(job, JobState.DONE)
 
     async def forget(self, case: Case) -> None:
         """The durable instance is no more: end what shows it."""
@@ -314,21 +269,6 @@ class Reconciler:
         if task := marked.get("task"):
             marked["task"] = named(task, case.run)
         return marked
-
-    def _jobs(self, case: Case, kind: str, element: str | None = None) -> list[OpenJob]:
-        """Those of the process instance that shows the case; the ones without an incident first."""
-        found = [job for job in self._store.jobs(case.id) if job.kind == kind and job.instance == case.instance]
-        return sorted(
-            (job for job in found if element in (None, job.element)), key=lambda job: job.state is JobState.FAILED
-        )
-
-    def _finished(self, case: Case, element: str) -> list[OpenJob]:
-        """User tasks that a person has completed and that are not over yet."""
-        return [job for job in self._jobs(case, FINISHED, element) if job.state not in ENDED]
-
-    def _note(self, job: OpenJob, state: JobState) -> None:
-        job.state = state
-        self._store.put(job)
 
     def _reach(self, case: Case, cursor: int) -> None:
         case.cursor, case.waits_since = cursor, None
