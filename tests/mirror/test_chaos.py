@@ -7,7 +7,6 @@ quotes says which move waited, and for which jobs.
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -30,13 +29,11 @@ from tests.processes.traces import model
 from tests.stack.camunda import camunda_options
 from tests.stack.servers import kill, start
 
-pytestmark = [pytest.mark.integration, pytest.mark.fault]
+pytestmark = pytest.mark.integration
 WORKFLOWS = ("prior-authorization", "appeal")
-CASES = int(os.environ.get("MIRROR_CASES", "120"))
-"""300 of them take some five minutes."""
-SHARE = 0.002
-"""How often the mirror dies: of its commands, before and after each."""
-LIMIT = 480.0
+SIZES = [pytest.param((60, 0.005), id="60"), pytest.param((300, 0.002), marks=pytest.mark.fault, id="300")]
+"""Cases, and how often the mirror dies: of its commands, before and after each. 300 cases take some five minutes."""
+LIMIT = 900.0
 """Seconds."""
 
 
@@ -61,6 +58,8 @@ class World:
     grpc: str
     cases: list[Simulated]
     random: Random
+    share: float
+    """Of its commands, before and after each of which the mirror may die."""
     deaths: int = 0
     process: subprocess.Popen[bytes] | None = None
     progress: dict[str, int] = field(default_factory=dict)
@@ -75,13 +74,13 @@ class World:
         new.write_text(json.dumps(self.progress))
         new.replace(self.folder / "progress.json")
 
-    def keep_alive(self, share: float = SHARE) -> None:
+    def keep_alive(self) -> None:
         if self.process is not None and self.process.poll() is None:
             return
         if self.process is not None:
             assert self.process.returncode == DEAD, (self.folder / "mirror.log").read_text()[-2000:]
             self.deaths += 1
-        arguments = (str(self.folder), self.grpc, str(self.random.random())[2:8], str(share))
+        arguments = (str(self.folder), self.grpc, str(self.random.random())[2:8], str(self.share))
         with (self.folder / "mirror.log").open("ab") as log:
             command = [sys.executable, "-m", "tests.mirror.mortal", *arguments]
             self.process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
@@ -105,14 +104,15 @@ class World:
 
 
 @pytest.fixture
-def world(tmp_path: Path, options: stack.Options) -> Iterator[World]:
+def world(request: pytest.FixtureRequest, tmp_path: Path, options: stack.Options) -> Iterator[World]:
+    number, share = request.param
     folder = tmp_path / "mirror"
     folder.mkdir()
     driven = (simulated(f"{WORKFLOWS[n % 2]}-{n}", WORKFLOWS[n % 2], Random(n)) for n in count())
     ended = (case for case in driven if case.steps[-1].what == "ended")  # a defect leaves the others open
-    cases = list(islice(ended, CASES))
+    cases = list(islice(ended, number))
     (folder / "cases.json").write_text(json.dumps([written(case) for case in cases]))
-    made = World(folder, start(options).camunda_grpc, cases, Random(5))
+    made = World(folder, start(options).camunda_grpc, cases, Random(5), share)
     made.happen(0)
     yield made
     made.stop()
@@ -133,7 +133,8 @@ def wait_for(holds: Callable[[], bool], world: World, until: float) -> None:
         time.sleep(0.3)
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1000)
+@pytest.mark.parametrize("world", SIZES, indirect=True)
 def test_all_converge_to_the_durable_way(world: World, watched: Witness, options: stack.Options) -> None:
     until = time.monotonic() + LIMIT
     while not all(case.ended for case in world.cases):
