@@ -144,6 +144,7 @@ def _storage(options: Options) -> Iterator[str]:
     yield f"zeebe.broker.data.directory={folder}"
     yield "zeebe.broker.data.logSegmentSize=16MB"
     yield "zeebe.broker.data.snapshotPeriod=1m"  # a kill is recovered from by replaying what came after
+    yield "zeebe.broker.cluster.raft.flush.enabled=false"  # a power cut may lose what it showed last, and no workflow
     yield "zeebe.broker.data.disk.freeSpace.processing=2GB"
     yield "zeebe.broker.data.disk.freeSpace.replication=1GB"
 

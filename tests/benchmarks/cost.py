@@ -2,9 +2,10 @@
 
 Blocks of cases with and without take turns in one run, so that both meet the same caches and the same load. Without:
 both processes are stopped (SIGSTOP), so they are there and take no CPU; afterwards they go on and catch up before the
-next block, which is counted for nobody. Two ways: all processes share the cores, as on a developer's machine; and
-``apart``, Camunda and the mirror on the last core and all else on the others, which leaves of the cost what the app
-itself has to do for the mirror.
+next block, which is counted for nobody. Three ways: ``shared``, all processes share the cores, and a case follows the
+one before at once, so that the cores are never idle; ``paced``, the same with cases that come at random, as they would;
+and ``apart``, as ``shared``, with Camunda and the mirror on the last core and all else on the others, which leaves of
+the cost what the app itself has to do for the mirror.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ import sqlite3
 import statistics
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import Random
 from typing import Any, Final
 
 import stack
@@ -32,11 +34,16 @@ from tests.benchmarks.mirroring import absent
 from tests.ports import free_port
 from tests.stack.camunda import free_ports
 
-WARM_UP: Final = 20
+WARM_UP: Final = 100
+"""Cases: Camunda compiles its code to the end (``camunda_warm``), as one that has run for long."""
+IDLE: Final = 10.0
+"""Seconds in which nothing happens, for what the processes take then."""
 BLOCKS: Final = 12
 """Of each kind and way."""
 CASES: Final = 10
 """A block."""
+EVERY: Final = 2.0
+"""Seconds between two cases that come at random, in the middle."""
 LIMIT: Final = 120.0
 """Seconds in which a block must have settled."""
 
@@ -48,7 +55,7 @@ class Spent:
     answers: list[float] = field(default_factory=list)
     """Milliseconds from $submit to the decision in the answer."""
     app: list[float] = field(default_factory=list)
-    """CPU milliseconds of the app a case, by block; likewise the others."""
+    """CPU milliseconds of the app a case beyond what it takes idle, by block; likewise the others."""
     mirror: list[float] = field(default_factory=list)
     camunda: list[float] = field(default_factory=list)
 
@@ -69,6 +76,7 @@ def measure(data: Path) -> dict[str, Any]:
     ports = stack.Options(
         data=data,
         only=NAMES + CAMUNDA,
+        camunda_warm=True,
         fhir_port=free_port(),
         rules_port=free_port(),
         kafka_port=free_port(),
@@ -80,9 +88,18 @@ def measure(data: Path) -> dict[str, Any]:
     engine = Engine(data=data, port=free_port(), options=options, hook_port=None, witness_port=free_port())
     with engine, Client(engine) as client:
         bench = Bench(engine, client)
-        bench.submit(WARM_UP)
+        bench.submit([0.0] * WARM_UP)
         bench.settle()
-        return {"load": os.getloadavg()[0], "shared": bench.compare(), "apart": bench.compare_apart()}
+        bench.rest()
+        load = os.getloadavg()[0]
+        idle = {f"{name}_idle_percent": 100 * each for name, each in bench.idle.items()}
+        return {
+            "load": load,
+            **idle,
+            "paced": bench.compare(EVERY),
+            "shared": bench.compare(),
+            "apart": bench.compare_apart(),
+        }
 
 
 class Bench:
@@ -95,13 +112,21 @@ class Bench:
         assert engine.mirror is not None
         self._pids = {"app": engine.app.pid, "mirror": engine.mirror.pid, "camunda": states.pop("camunda")}
         self._servers = list(states.values())
+        self.idle = dict.fromkeys(self._pids, 0.0)
 
-    def compare(self) -> dict[str, Any]:
-        """Figures ``with`` and ``without``, and the percentage that the mirror adds to each."""
+    def rest(self) -> None:
+        """Measure what the processes take when nothing happens: how long a block lasts must not count."""
+        before = self._cpu()
+        time.sleep(IDLE)
+        self.idle = {name: (spent - before[name]) / IDLE for name, spent in self._cpu().items()}
+
+    def compare(self, every: float = 0.0) -> dict[str, Any]:
+        """Figures ``with`` and ``without``, and the percentage that the mirror adds to each. Cases come at random,
+        ``every`` so many seconds in the middle; 0: one after the other."""
         spent = {True: Spent(), False: Spent()}
         for block in range(BLOCKS):
             for mirrored in (block % 2 == 0, block % 2 == 1):
-                self._block(spent[mirrored], mirrored=mirrored)
+                self._block(spent[mirrored], _pauses(Random(block), every), mirrored=mirrored)
         ours, others = spent[True].figures(), spent[False].figures()
         added = {name: 100 * (ours[name] / others[name] - 1) for name in ("p50", "p95", "app_cpu_ms")}
         return {"with": ours, "without": others, "added_percent": added, "cases": BLOCKS * CASES}
@@ -115,10 +140,11 @@ class Bench:
         _pin((self._pids["app"], *self._servers), set(others))
         return self.compare()
 
-    def submit(self, count: int) -> list[float]:
-        """That many cases that are decided at once: milliseconds of each."""
+    def submit(self, pauses: Sequence[float]) -> list[float]:
+        """A case that is decided at once after each of ``pauses`` (seconds): milliseconds of each case."""
         times = []
-        for _ in range(count):
+        for pause in pauses:
+            time.sleep(pause)
             self._bundle["identifier"]["value"] = uuid.uuid4().hex
             answered = self._client.send("hillview-ehr", "/fhir/Claim/$submit", json.dumps(self._bundle).encode())
             assert answered.status == 200, answered.body
@@ -133,18 +159,19 @@ class Bench:
                 raise TimeoutError(f"{self._open()} instances go on, {self._shown()} of {self._all()} are shown")
             time.sleep(0.2)
 
-    def _block(self, spent: Spent, *, mirrored: bool) -> None:
+    def _block(self, spent: Spent, pauses: Sequence[float], *, mirrored: bool) -> None:
         if not mirrored:
             self._signal(signal.SIGSTOP)
         try:
-            before = self._cpu()
-            spent.answers += self.submit(CASES)
+            before, began = self._cpu(), time.monotonic()
+            spent.answers += self.submit(pauses)
             self.settle(mirrored=mirrored)
-            after = self._cpu()
+            after, seconds = self._cpu(), time.monotonic() - began
         finally:
             self._signal(signal.SIGCONT)
         for name, pile in (("app", spent.app), ("mirror", spent.mirror), ("camunda", spent.camunda)):
-            pile.append((after[name] - before[name]) * 1000 / CASES)
+            idle = self.idle[name] * seconds if mirrored or name == "app" else 0.0
+            pile.append((after[name] - before[name] - idle) * 1000 / CASES)
         self.settle()
 
     def _signal(self, number: signal.Signals) -> None:
@@ -171,6 +198,11 @@ class Bench:
             return store.counts().get(State.CLOSED, 0)
         finally:
             store.close()
+
+
+def _pauses(random: Random, every: float) -> list[float]:
+    """Before each case of a block, as between those of many submitters who know nothing of each other."""
+    return [random.expovariate(1 / every) if every else 0.0 for _ in range(CASES)]
 
 
 def _pin(pids: Iterable[int], cores: set[int]) -> None:
