@@ -14,7 +14,7 @@ Wire = dict[str, Any]
 
 def instant(when: datetime) -> str:
     """ISO 8601, UTC, ending in Z: the SDK needs aware times."""
-    return f"{when.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}Z"
+    return when.astimezone(UTC).isoformat(timespec="microseconds")[: -len("+00:00")] + "Z"
 
 
 def moment(text: str) -> datetime:
@@ -25,7 +25,7 @@ def moment(text: str) -> datetime:
 
 def basic(when: datetime) -> str:
     """ISO 8601 basic format: the SDK's parser, where most of a replay's time goes, is twice as fast on it."""
-    return f"{when.astimezone(UTC):%Y%m%dT%H%M%S.%f}Z"
+    return instant(when).replace("-", "").replace(":", "")
 
 
 def wire(event: Event, stamp: Callable[[datetime], str] = instant) -> Wire:

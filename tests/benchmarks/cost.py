@@ -38,7 +38,7 @@ WARM_UP: Final = 100
 """Cases: Camunda compiles its code to the end (``camunda_warm``), as one that has run for long."""
 IDLE: Final = 10.0
 """Seconds in which nothing happens, for what the processes take then."""
-BLOCKS: Final = 12
+BLOCKS: Final = 8
 """Of each kind and way."""
 CASES: Final = 10
 """A block."""
