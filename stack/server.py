@@ -75,7 +75,8 @@ class Server:
         properties = [f"-D{each}" for each in (*self.arguments, f"java.io.tmpdir={self.scratch}")]
         shutil.rmtree(self.scratch, ignore_errors=True)
         self.scratch.mkdir(parents=True, mode=0o700)
-        command = [str(jdk.java), *options, *properties, *self._program(jar)]
+        crash = f"-XX:ErrorFile={self.log.with_name(self.name)}-crash-%p.log"
+        command = [str(jdk.java), *options, crash, *properties, *self._program(jar)]
         running = processes.spawn(command, self.port, self.pid_file, self.log, ENVIRONMENT)
         if self.gives_way:
             processes.give_way(running.pid)
