@@ -114,6 +114,9 @@ def up(options: Options | None = None) -> Servers:
     except BaseException:
         _stop(started, options)
         raise
+    for server, running in started:
+        if server.gives_way:
+            processes.give_way(running.pid)
     return Servers(options, time.monotonic() - begin, tuple(server.name for server in absent))
 
 

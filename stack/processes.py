@@ -58,7 +58,7 @@ def spawn(
 
 
 def give_way(pid: int) -> None:
-    """Let all others on the machine go first from now on (``nice``). Called before the process has children.
+    """Let all others on the machine go first from now on (``nice``).
 
     Linux shares the cores by session first (autogroup), so one of its own session is told of there too; see
     ``man 7 sched``.

@@ -39,7 +39,7 @@ class Server:
     warm: bool = False
     """Whether it is to be fast when it has run for long, rather than soon."""
     gives_way: bool = False
-    """Whether all others go first: it shows what they do, and must not slow them."""
+    """Whether all others go first once it is ready: it shows what they do, and must not slow them."""
     notice: str = ""
     """What whoever starts it is told, on a line of its own."""
 
@@ -77,10 +77,7 @@ class Server:
         self.scratch.mkdir(parents=True, mode=0o700)
         crash = f"-XX:ErrorFile={self.log.with_name(self.name)}-crash-%p.log"
         command = [str(jdk.java), *options, crash, *properties, *self._program(jar)]
-        running = processes.spawn(command, self.port, self.pid_file, self.log, ENVIRONMENT)
-        if self.gives_way:
-            processes.give_way(running.pid)
-        return running
+        return processes.spawn(command, self.port, self.pid_file, self.log, ENVIRONMENT)
 
     def _program(self, jar: Path) -> list[str]:
         if not self.main:
