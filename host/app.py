@@ -12,7 +12,7 @@ import os
 import sys
 import traceback
 from collections.abc import Mapping, MutableMapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
@@ -21,7 +21,7 @@ from typing import Any
 import azure.functions as func
 
 from host.functions import RETRIED, BindingError, Function, Kind, describe
-from host.settings import HostJson, StartupError, apply_local_settings, is_disabled, read_host_json
+from host.settings import HostJson, StartupError, apply_local_settings, ignored_keys, is_disabled, read_host_json
 
 SCRIPT_VARIABLE = "PYTHON_SCRIPT_FILE_NAME"
 
@@ -88,15 +88,21 @@ def load_app(directory: Path, environ: MutableMapping[str, str] = os.environ) ->
         StartupError: The directory holds no app, the app does not import, or two functions claim one name.
     """
     directory = directory.resolve()
-    host_json = read_host_json(directory)
     apply_local_settings(directory, environ)
+    host_json = read_host_json(directory, environ)
+    ignored = ignored_keys(directory, environ)
     register = _find_register(_import_script(directory, environ.get(SCRIPT_VARIABLE, "function_app.py")))
     try:
         # Once only: a second call raises ValueError, names not unique (azure.functions).
         functions = register.get_functions()
     except ValueError as error:
         raise StartupError(f"The functions of {directory} cannot be indexed: {error}") from error
-    return _index(directory, host_json, functions, environ)
+    index = _index(directory, host_json, functions, environ)
+    return replace(index, warnings=(*_unread(ignored), *index.warnings))
+
+
+def _unread(keys: Sequence[str]) -> list[str]:
+    return [f"This host does nothing with {', '.join(keys)} of host.json."] if keys else []
 
 
 def _import_script(directory: Path, script: str) -> ModuleType:

@@ -26,7 +26,8 @@ class HubOptions:
     version_match: Literal["None", "Strict", "CurrentOrOlder"] = "CurrentOrOlder"
     version_failure: Literal["Reject", "Fail"] = "Reject"
     send_timer_spans: bool = False
-    """True: timers over 6 days are split by the SDK into hops of 3 days, as under the Azure Storage provider."""
+    """True: timers over 6 days are split by the SDK into hops of 3 days, as under the Azure Storage provider; host.json
+    asks for it when ``storageProvider.type`` names that provider."""
     max_orchestrators: int = 0
     max_activities: int = 0
     max_entities: int = 0
@@ -34,6 +35,12 @@ class HubOptions:
     max_entity_batch: int = 5000
     max_custom_status: int = 16 * 1024
     """Bytes of UTF-16."""
+    max_actions: int = 100_000
+    """Numbered tasks (calls, timers, messages to entities) of one execution."""
+    any_state: bool = False
+    """Whether a start replaces an instance of its id that has not ended (``overridableExistingInstanceStates``)."""
+    http_poll_ms: int = 30_000
+    """Milliseconds between two polls of a 202 that names no ``Retry-After``."""
 
     def limit(self, configured: int) -> int:
         """The limit itself, or the default of the platform."""
@@ -43,6 +50,7 @@ class HubOptions:
     def from_host_json(cls, host_json: Mapping[str, Any], compat: Compat = "azure") -> HubOptions:
         """Read ``extensions.durableTask``; unknown keys are those of other storage providers and are ignored."""
         task = host_json.get("extensions", {}).get("durableTask", {})
+        provider = str(task.get("storageProvider", {}).get("type", ""))
         return cls(
             hub_name=task.get("hubName", "TestHubName"),
             compat=compat,
@@ -53,4 +61,8 @@ class HubOptions:
             max_activities=task.get("maxConcurrentActivityFunctions", 0),
             max_entities=task.get("maxConcurrentEntityFunctions", 0),
             max_entity_batch=task.get("maxEntityOperationBatchSize", 5000),
+            max_actions=task.get("maxOrchestrationActions", 100_000),
+            any_state=task.get("overridableExistingInstanceStates") == "AnyState",
+            http_poll_ms=task.get("httpSettings", {}).get("defaultAsyncRequestSleepTimeMilliseconds", 30_000),
+            send_timer_spans=provider.lower() == "azurestorage",
         )

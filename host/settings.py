@@ -13,8 +13,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
+from host.document import ignored, overridden
 from host.eventhubs.section import EventHubsSection
 from host.kafka.section import KafkaSection
 from host.timespan import parse_timespan
@@ -27,13 +28,36 @@ class StartupError(Exception):
 
 
 class _Section(BaseModel):
+    """Keys are matched in any case, as .NET does."""
+
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _any_case(cls, document: Any) -> Any:
+        if not isinstance(document, dict):
+            return document
+        fields = cls.model_fields.items()
+        names = {str(field.alias or name).lower(): str(field.alias or name) for name, field in fields}
+        return {names.get(str(key).lower(), key): value for key, value in document.items()}
 
 
 class HttpSection(_Section):
     """``extensions.http``."""
 
     route_prefix: str = Field("api", alias="routePrefix")
+
+
+class DurableHttpSection(_Section):
+    """``extensions.durableTask.httpSettings``: how ``call_http`` asks again after a 202."""
+
+    poll: int = Field(30_000, alias="defaultAsyncRequestSleepTimeMilliseconds", ge=0)
+
+
+class StorageSection(_Section):
+    """``extensions.durableTask.storageProvider``: this host has its own; the name tells what to be like."""
+
+    type: str = ""
 
 
 class DurableSection(_Section):
@@ -47,6 +71,19 @@ class DurableSection(_Section):
     max_orchestrators: int = Field(0, alias="maxConcurrentOrchestratorFunctions", ge=0)
     max_entities: int = Field(0, alias="maxConcurrentEntityFunctions", ge=0)
     max_entity_batch: int = Field(5000, alias="maxEntityOperationBatchSize", ge=1)
+    max_actions: int = Field(100_000, alias="maxOrchestrationActions", ge=1)
+    overridable: Literal["NonRunningStates", "AnyState"] = Field(
+        "NonRunningStates", alias="overridableExistingInstanceStates"
+    )
+    http: DurableHttpSection = Field(
+        default_factory=lambda: DurableHttpSection.model_validate({}), alias="httpSettings"
+    )
+    storage: StorageSection = Field(default_factory=lambda: StorageSection.model_validate({}), alias="storageProvider")
+
+    @field_validator("hub_name")
+    @classmethod
+    def _resolved(cls, name: str, info: ValidationInfo) -> str:
+        return resolve(name, info.context or {}, "hubName of host.json")
 
 
 class Extensions(_Section):
@@ -105,16 +142,14 @@ class _LocalSettings(_Section):
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
-def read_host_json(app: Path) -> HostJson:
-    """host.json of an app directory.
+def read_host_json(app: Path, environ: Mapping[str, str] | None = None) -> HostJson:
+    """host.json of an app directory, with the app settings that override it or that it refers to.
 
     Raises:
-        StartupError: The file is missing, is not JSON, or a known key has the wrong type.
+        StartupError: The file is missing, is not JSON, a known key has the wrong type, or a setting is missing.
     """
     path = app / "host.json"
-    if not path.is_file():
-        raise StartupError(f"{path} is missing: --app must name a directory that holds host.json and function_app.py.")
-    settings = _read(path, HostJson)
+    settings = _checked(path, _host_document(path, environ or {}), HostJson, environ)
     if settings.version != "2.0":
         raise StartupError(f'{path}: version must be "2.0".')
     try:
@@ -124,11 +159,25 @@ def read_host_json(app: Path) -> HostJson:
     return settings
 
 
+def ignored_keys(app: Path, environ: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """Keys of host.json (``a.b``) that this host does nothing with. Raises as ``read_host_json`` does."""
+    return tuple(ignored(_host_document(app / "host.json", environ or {}), HostJson))
+
+
+def _host_document(path: Path, environ: Mapping[str, str]) -> dict[str, Any]:
+    if not path.is_file():
+        raise StartupError(f"{path} is missing: --app must name a directory that holds host.json and function_app.py.")
+    document = _load(path)
+    if not isinstance(document, dict):
+        raise StartupError(f"{path} must hold a JSON object.")
+    return overridden(document, environ)
+
+
 def apply_local_settings(app: Path, environ: MutableMapping[str, str]) -> None:
     """Put ``Values`` of local.settings.json into the environment; what is already set there wins."""
     path = app / "local.settings.json"
     if path.is_file():
-        for name, value in _read(path, _LocalSettings).values.items():
+        for name, value in _checked(path, _load(path), _LocalSettings).values.items():
             environ.setdefault(name, value or "")
 
 
@@ -157,12 +206,16 @@ def is_disabled(function: str, environ: Mapping[str, str]) -> bool:
     return any(environ.get(name, "").lower() in ("1", "true") for name in names)
 
 
-def _read(path: Path, model: type[_Model]) -> _Model:
+def _load(path: Path) -> Any:
     try:
-        content: Any = json.loads(path.read_text(encoding="utf-8-sig"))
-        return model.model_validate(content)
+        return json.loads(path.read_text(encoding="utf-8-sig"))
     except json.JSONDecodeError as error:
         raise StartupError(f"{path} is not JSON: line {error.lineno}, column {error.colno}: {error.msg}.") from error
+
+
+def _checked(path: Path, document: Any, model: type[_Model], environ: Mapping[str, str] | None = None) -> _Model:
+    try:
+        return model.model_validate(document, context=environ)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "the document"

@@ -113,6 +113,11 @@ class Turns:
         status = decision.custom_status
         if status is not None and len(status.encode("utf-16-le")) > self._options.max_custom_status:
             return draft.failed(f"The custom status is over {self._options.max_custom_status} bytes of UTF-16.")
+        if position.next_id > self._options.max_actions:
+            return draft.failed(
+                f"It has more than {self._options.max_actions} actions, which maxOrchestrationActions of host.json "
+                "does not allow."
+            )
         if (contradiction := next(contradictions(draft.loaded.history, position), None)) is not None:
             return draft.failed(f"Non-Deterministic workflow detected: {contradiction}", bare=True)
         draft.custom_status = status or draft.custom_status

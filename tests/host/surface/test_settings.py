@@ -11,6 +11,7 @@ from host.options import HubOptions
 from host.settings import (
     StartupError,
     apply_local_settings,
+    ignored_keys,
     is_disabled,
     read_host_json,
     resolve,
@@ -41,6 +42,48 @@ def test_known_keys_are_read_and_others_ignored(tmp_path: Path) -> None:
     assert options.version_match == "Strict"
 
 
+def test_every_key_of_the_task_hub_arrives(tmp_path: Path) -> None:
+    text = """{"version": "2.0", "extensions": {"durabletask": {"hubName": "x%HUB%", "maxOrchestrationActions": 7,
+        "OverridableExistingInstanceStates": "AnyState", "storageProvider": {"type": "AzureStorage"},
+        "httpSettings": {"defaultAsyncRequestSleepTimeMilliseconds": 5}}}}"""
+    found = read_host_json(write(tmp_path, text), {"HUB": "y"})
+    assert HubOptions.from_host_json(found.raw) == HubOptions(
+        hub_name="xy", max_actions=7, any_state=True, http_poll_ms=5, send_timer_spans=True
+    )
+    with pytest.raises(StartupError, match=r"hubName of host.json refers to the app setting HUB, which is not set"):
+        read_host_json(tmp_path)
+
+
+def test_app_settings_override_host_json(tmp_path: Path) -> None:
+    text = '{"version": "2.0", "extensions": {"http": {"routePrefix": "v1"}, "durableTask": {"hubName": "H"}}}'
+    environ = {
+        "AzureFunctionsJobHost__extensions__http__routePrefix": "v2",
+        "azurefunctionsjobhost__Extensions__DurableTask__MaxConcurrentActivityFunctions": "3",
+        "AzureFunctionsJobHost__functionTimeout": "00:01:00",
+        "AzureFunctionsJobHost__extensions__kafka__commitOnFailure": "false",
+        "AzureFunctionsJobHost__": "x",
+    }
+    found = read_host_json(write(tmp_path, text), environ)
+    assert (found.route_prefix, found.durable.max_activities, found.durable.hub_name) == ("v2", 3, "H")
+    assert found.timeout == timedelta(minutes=1)
+    assert not found.kafka.commit_on_failure
+    environ["AzureFunctionsJobHost__extensions__durableTask__maxOrchestrationActions"] = "many"
+    with pytest.raises(StartupError, match="maxOrchestrationActions"):
+        read_host_json(tmp_path, environ)
+
+
+def test_keys_that_nobody_reads_are_listed(tmp_path: Path) -> None:
+    text = """{"$schema": "s", "Version": "2.0", "logging": {"x": 1}, "extensions": {
+        "Kafka": {"maxRetries": 1, "no": 1}, "queues": {},
+        "durableTask": {"hubName": "H", "storageProvider": {"type": "x", "partitionCount": 3}}}}"""
+    assert ignored_keys(write(tmp_path, text)) == (
+        "logging",
+        "extensions.Kafka.no",
+        "extensions.queues",
+        "extensions.durableTask.storageProvider.partitionCount",
+    )
+
+
 def test_no_time_limit(tmp_path: Path) -> None:
     assert read_host_json(write(tmp_path, '{"version": "2.0", "functionTimeout": "-1"}')).timeout is None
 
@@ -49,6 +92,11 @@ def test_no_time_limit(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("{", "is not JSON: line 1, column 2"),
+        ("[]", "must hold a JSON object"),
+        (
+            '{"version": "2.0", "extensions": {"durableTask": {"overridableExistingInstanceStates": "x"}}}',
+            "overridable",
+        ),
         ('{"version": "1.0"}', 'version must be "2.0"'),
         ('{"version": "2.0", "functionTimeout": "soon"}', "functionTimeout"),
         ('{"version": "2.0", "extensions": {"durableTask": {"versionMatchStrategy": "x"}}}', "versionMatchStrategy"),
