@@ -54,3 +54,31 @@ class DefectLog:
                 "numbers of all later tasks",
                 instance_id,
             )
+
+
+def plain_json(target: str) -> None:
+    """``target``: the instance or entity that got an input which the SDK cannot read."""
+    log.warning(
+        "plain-json: the input of %s is not JSON text within a JSON string, as the SDK's client sends it; get_input() "
+        "fails on it, as on Azure",
+        target,
+    )
+
+
+def first_page(route: str, page: int) -> None:
+    """A reader asked for a list, and got its beginning."""
+    log.warning(
+        "first-page: a reader of %s got the first %d entries, as on Azure, and there are more; the SDK's client never "
+        "asks for them. Send 'top' and follow x-ms-continuation-token",
+        route,
+        page,
+    )
+
+
+def unpolled(instance_id: str) -> None:
+    """A call_http was answered with a 202 that says where to ask again."""
+    log.warning(
+        "http-202: instance %s got a 202 as the answer of call_http; SDK 1.x goes on with it and nobody asks for the "
+        "end (azure-functions-durable-python#380)",
+        instance_id,
+    )

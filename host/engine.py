@@ -164,7 +164,7 @@ class Engine:
         task = activity.key.task
         try:
             if activity.name == HTTP_ACTIVITY:
-                text = await self._http.run(activity.input or "{}")
+                text = await self._http.run(activity.input or "{}", activity.key.instance)
             else:
                 text = await self._invoker.invoke(self._invocation(activity))
         except FunctionFailed as failed:

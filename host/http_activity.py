@@ -1,25 +1,54 @@
 """``call_http``: the activity that the host runs by itself.
 
-https://learn.microsoft.com/azure/azure-functions/durable/durable-functions-http-features#consuming-http-apis
+https://learn.microsoft.com/azure/azure-functions/durable/durable-functions-http-features#consuming-http-apis and, for
+what the page leaves open, ``TaskHttpActivityShim.cs`` of the Durable extension.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-from datetime import timedelta
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import aiohttp
+from multidict import CIMultiDict, CIMultiDictProxy
+from yarl import URL
 
+from host import defects
 from host.clock import Clock
+from host.http_content import decoded
 from host.invocation import FunctionFailed
 from host.lanes import Work
 from host.options import HubOptions
 
-POLL_SECONDS = 30
-"""Between two polls of a 202 that names no ``Retry-After``."""
 TIMEOUT = aiohttp.ClientTimeout(total=100)
+LONGEST_PAUSE = 365 * 86400
+"""Seconds."""
+OF_CONTENT = frozenset(
+    f"content-{part}" for part in ("disposition", "encoding", "language", "length", "location", "md5", "range", "type")
+) | {"allow", "expires", "last-modified"}
+"""Lower-case names of the headers that .NET keeps with the content: an answer on Azure has none of them."""
+OF_SENDER = frozenset({"authorization", "cookie"})
+"""Lower-case names of headers that no other server than the first one gets to see."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """A response. ``url``: where it came from, after redirects."""
+
+    status: int
+    url: URL
+    headers: CIMultiDictProxy[str]
+    content: str
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether it says where the real answer will be."""
+        return self.status == 202 and "Location" in self.headers
 
 
 class HttpActivity:
@@ -27,29 +56,28 @@ class HttpActivity:
 
     def __init__(self, clock: Clock, options: HubOptions, work: Work) -> None:
         self._clock = clock
-        self._polls = options.compat == "fixed"
+        self._fixed = options.compat == "fixed"
+        self._poll = timedelta(milliseconds=options.http_poll_ms)
         self._work = work
         self._session: aiohttp.ClientSession | None = None
         self._sleepers: set[asyncio.Task[None]] = set()
 
-    async def run(self, request_text: str) -> str:
-        """The response as JSON text: ``{"statusCode", "headers", "content"}``. Raises FunctionFailed without one."""
+    async def run(self, request_text: str, instance_id: str) -> str:
+        """The response as JSON text: ``{"statusCode", "headers", "content"}``. Raises FunctionFailed without one.
+
+        A header that came several times is a list. ``instance_id``: whose request it is.
+        """
         request: dict[str, Any] = json.loads(request_text)
         if request.get("tokenSource"):
             raise FunctionFailed("NotSupported", "Managed identity tokens are not available to the embedded host.")
         try:
-            answer = await self._send(request)
-            while self._polls and answer["statusCode"] == 202 and "Location" in answer["headers"]:
-                await self._pause(answer["headers"])
-                headers = {
-                    name: value
-                    for name, value in (request.get("headers") or {}).items()
-                    if name.lower() != "x-functions-key"
-                }
-                answer = await self._send({"method": "GET", "uri": answer["headers"]["Location"], "headers": headers})
+            answer = await self._follow(request, instance_id)
         except (aiohttp.ClientError, TimeoutError) as error:
             raise FunctionFailed(type(error).__name__, "The request got no response.") from error
-        return json.dumps(answer)
+        except (ValueError, TypeError) as error:
+            raise FunctionFailed(type(error).__name__, "The request cannot be sent.") from error
+        headers = _shown(answer.headers, whole=self._fixed)
+        return json.dumps({"statusCode": answer.status, "headers": headers, "content": answer.content})
 
     def break_off(self) -> None:
         """Have requests that wait for their next poll end as not run to their end."""
@@ -62,24 +90,41 @@ class HttpActivity:
             await self._session.close()
             self._session = None
 
-    async def _send(self, request: dict[str, Any]) -> dict[str, Any]:
+    async def _follow(self, request: Mapping[str, Any], instance_id: str) -> _Answer:
+        headers = CIMultiDict(_pairs(request.get("headers") or {}))
+        answer = await self._send(request["method"], URL(request["uri"]), headers, request.get("content"))
+        if answer.unfinished and not self._fixed:
+            defects.unpolled(instance_id)
+            return answer
+        headers.popall("x-functions-key", None)
+        headers.popall("Content-Type", None)
+        while answer.unfinished:
+            await self._pause(answer.headers.get("Retry-After"))
+            where = answer.url.join(URL(answer.headers["Location"]))
+            if where.origin() != answer.url.origin():
+                headers = CIMultiDict((name, value) for name, value in headers.items() if name.lower() not in OF_SENDER)
+            answer = await self._send("GET", where, headers, None)
+        return answer
+
+    async def _send(self, method: str, url: URL, headers: CIMultiDict[str], content: str | None) -> _Answer:
         if self._session is None:
             self._session = aiohttp.ClientSession(timeout=TIMEOUT)
-        content = request.get("content")
-        headers = dict(request.get("headers") or {})
+        if "multipart" in headers.get("Content-Type", ""):
+            raise FunctionFailed("FunctionFailedException", "Multipart content is not supported with CallHttpAsync.")
+        sent = headers.copy()
         if content is not None:
-            headers.setdefault("Content-Type", "text/plain")
-        async with self._session.request(request["method"], request["uri"], data=content, headers=headers) as response:
-            return {
-                "statusCode": response.status,
-                "headers": {name: response.headers[name] for name in response.headers},
-                "content": await response.text(),
-            }
+            sent.setdefault("Content-Type", "text/plain")
+        async with self._session.request(method, url, data=content, headers=sent) as response:
+            try:
+                text = decoded(await response.read(), response.charset)
+            except LookupError:
+                words = "The character set provided in ContentType is invalid."
+                raise FunctionFailed("InvalidOperationException", words) from None
+            return _Answer(response.status, response.url, response.headers, text)
 
-    async def _pause(self, headers: dict[str, str]) -> None:
-        after = headers.get("Retry-After", "")
-        seconds = int(after) if after.isdigit() else POLL_SECONDS
-        sleeper = asyncio.create_task(self._clock.sleep_until(self._clock.now() + timedelta(seconds=seconds)))
+    async def _pause(self, retry_after: str | None) -> None:
+        now = self._clock.now()
+        sleeper = asyncio.create_task(self._clock.sleep_until(now + _delay(retry_after, now, self._poll)))
         self._sleepers.add(sleeper)
         self._work.end()  # whoever moves a virtual clock shall not wait for this
         try:
@@ -89,3 +134,34 @@ class HttpActivity:
             self._sleepers.discard(sleeper)
         if sleeper.cancelled():
             raise ConnectionAbortedError("The host stops; the request is repeated when it starts again.")
+
+
+def _pairs(headers: Mapping[str, str | list[str]]) -> Iterable[tuple[str, str]]:
+    """A header may have several values."""
+    for name, value in headers.items():
+        for each in [value] if isinstance(value, str) else value:
+            yield name, each
+
+
+def _shown(headers: CIMultiDictProxy[str], *, whole: bool) -> dict[str, str | list[str]]:
+    """Headers as the extension writes them; ``whole``: with those of the content."""
+    shown: dict[str, str | list[str]] = {}
+    for name in headers:
+        values = headers.getall(name)
+        if whole or name.lower() not in OF_CONTENT:
+            shown[name] = values[0] if len(values) == 1 else values
+    return shown
+
+
+def _delay(retry_after: str | None, now: datetime, default: timedelta) -> timedelta:
+    """https://www.rfc-editor.org/rfc/rfc9110#field.retry-after: seconds, or a date."""
+    if retry_after is None:
+        return default
+    if retry_after.isdecimal():
+        return timedelta(seconds=min(int(retry_after), LONGEST_PAUSE))
+    try:
+        until = parsedate_to_datetime(retry_after)
+    except ValueError:
+        return default
+    until = until if until.tzinfo else until.replace(tzinfo=UTC)
+    return min(max(until - now, timedelta(0)), timedelta(seconds=LONGEST_PAUSE))

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 import json
 from collections.abc import AsyncIterator, Generator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 import azure.durable_functions as df
 import pytest
 from aiohttp import web
+from multidict import CIMultiDict
 
-from host.model import Status
-from host.options import Compat
+from host.clock import VirtualClock
+from host.http_content import decoded
+from host.model import InstanceStatus, Status
+from host.options import Compat, HubOptions
 from host.testing import FunctionsInvoker, durable_host
 
 
@@ -66,6 +73,157 @@ async def test_a_202_is_followed_to_its_end_only_when_fixed(server: Server, comp
     else:
         assert json.loads(status.output or "")[0] == 202
     assert json.loads(server.seen[0][1]) == {"a": 1}
+
+
+class Script:
+    """Answers with what it is given, in order, and notes when it was asked for what."""
+
+    def __init__(self) -> None:
+        self.answers: list[web.Response] = []
+        self.seen: list[tuple[datetime, str, dict[str, str]]] = []
+        self.clock = VirtualClock()
+        self.origin = ""
+
+    async def answer(self, request: web.Request) -> web.Response:
+        self.seen.append((self.clock.now(), request.path, dict(request.headers)))
+        return self.answers.pop(0)
+
+    @property
+    def pauses(self) -> list[float]:
+        """Seconds between the requests."""
+        return [(later[0] - one[0]).total_seconds() for one, later in pairwise(self.seen)]
+
+
+@asynccontextmanager
+async def scripted(*answers: web.Response) -> AsyncIterator[Script]:
+    script = Script()
+    script.answers.extend(answers)
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", script.answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    script.origin = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    try:
+        yield script
+    finally:
+        await runner.cleanup()
+
+
+def fetch(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
+    request = context.get_input()
+    return (yield context.call_http(request.get("method", "GET"), request["url"], None, request.get("headers")))
+
+
+async def outcome(
+    script: Script, compat: Compat, headers: dict[str, Any] | None = None, path: str = "/a/b", poll_ms: int = 30_000
+) -> InstanceStatus:
+    """The end of an instance that sends one request."""
+    options = HubOptions(compat=compat, http_poll_ms=poll_ms)
+    async with durable_host(FunctionsInvoker({"fetch": fetch}), clock=script.clock, options=options) as host:
+        await host.hub.start("fetch", json.dumps({"url": script.origin + path, "headers": headers}), "i")
+        for _ in range(500):
+            await asyncio.sleep(0.01)  # the answers come over a real socket
+            await host.advance(seconds=1)
+            if (status := await host.settled("i")).status.ended:
+                return status
+    raise AssertionError("The instance did not end.")
+
+
+def later(script: Script, after: str | None, location: str = "/next") -> web.Response:
+    return web.Response(status=202, headers={"location": location} | ({"Retry-After": after} if after else {}))
+
+
+async def test_a_202_under_azure_is_named(caplog: pytest.LogCaptureFixture) -> None:
+    async with scripted(web.Response(status=202, headers={"Location": "/next"}), web.Response(status=202)) as script:
+        assert json.loads((await outcome(script, "azure")).output or "")["statusCode"] == 202
+        assert "http-202: instance i got a 202" in caplog.text
+        caplog.clear()
+        await outcome(script, "azure")
+        assert not caplog.text, "it says nowhere where to ask again"
+
+
+@pytest.mark.parametrize(
+    ("after", "pause"),
+    [("7", 7), ("Mon, 05 Jan 2026 09:00:40 GMT", 40), ("Mon, 05 Jan 2026 08:00:00 GMT", 0), (None, 3), ("soon", 3)],
+)
+async def test_pauses_between_polls(after: str | None, pause: int) -> None:
+    async with scripted() as script:
+        script.answers.extend([later(script, after, "../next"), web.Response(text="end")])
+        status = await outcome(script, "fixed", poll_ms=3000)
+    assert json.loads(status.output or "")["content"] == "end"
+    assert [path for _, path, _ in script.seen] == ["/a/b", "/next"], "a location may be relative"
+    assert pause - 2 <= script.pauses[0] <= pause + 2
+
+
+async def test_another_server_gets_no_credentials_when_polled() -> None:
+    async with scripted() as first, scripted(web.Response()) as other:
+        first.answers.append(later(first, "1", f"{other.origin}/x"))
+        secret = {"Authorization": "Bearer x", "Cookie": "a=b", "x-functions-key": "k", "Accept": "text/plain"}
+        await outcome(first, "fixed", secret)
+    assert first.seen[0][2].items() >= secret.items()
+    assert other.seen[0][2]["Accept"] == "text/plain"
+    assert not {"authorization", "cookie", "x-functions-key"} & {name.lower() for name in other.seen[0][2]}
+
+
+async def test_bodies_that_are_no_text_are_read_with_replacements(compat: Compat) -> None:
+    async with scripted(web.Response(body=b"%PDF\xff\xfe", content_type="application/pdf")) as script:
+        status = await outcome(script, compat)
+    assert json.loads(status.output or "")["content"] == "%PDF\ufffd\ufffd"
+
+
+async def test_a_charset_that_nobody_knows_fails_the_task(compat: Compat) -> None:
+    async with scripted(web.Response(body=b"x", headers={"Content-Type": "text/plain; charset=klingon"})) as script:
+        status = await outcome(script, compat)
+    assert status.status is Status.FAILED
+    assert "The character set provided in ContentType is invalid." in (status.output or "")
+
+
+@pytest.mark.parametrize(
+    ("body", "charset", "text"),
+    [
+        (b"caf\xe9", "latin-1", "café"),
+        (b"caf\xc3\xa9", '"utf-8"', "café"),
+        (codecs.BOM_UTF8 + b"x", None, "x"),
+        (codecs.BOM_UTF8 + b"x", "utf-8", "x"),
+        (codecs.BOM_UTF16_BE + b"\0x", None, "x"),
+        (codecs.BOM_UTF16_LE + b"x\0", None, "x"),
+        (codecs.BOM_UTF32_LE + b"x\0\0\0", None, "x"),
+        (b"", None, ""),
+    ],
+)
+def test_bodies_are_decoded_as_on_azure(body: bytes, charset: str | None, text: str) -> None:
+    assert decoded(body, charset) == text
+
+
+@pytest.mark.parametrize("charset", ["hex", "idna", "x" * 50])
+def test_what_is_no_charset_is_refused(charset: str) -> None:
+    with pytest.raises(LookupError):
+        decoded(b"\xff.x" * 30, charset)
+
+
+async def test_headers_of_an_answer(compat: Compat) -> None:
+    answer = web.Response(text="x", headers=CIMultiDict([("Warning", "1"), ("Warning", "2"), ("X-One", "e")]))
+    async with scripted(answer) as script:
+        headers = json.loads((await outcome(script, compat)).output or "")["headers"]
+    assert (headers["Warning"], headers["X-One"]) == (["1", "2"], "e")
+    assert ("Content-Type" in headers) == (compat == "fixed"), "on Azure the content keeps its own headers"
+
+
+@pytest.mark.parametrize(
+    ("headers", "reason"),
+    [
+        ({"X": "a\nb"}, "The request cannot be sent."),
+        ({"X": 1}, "The request cannot be sent."),
+        ({"content-type": "multipart/form-data"}, "Multipart content is not supported"),
+    ],
+)
+async def test_what_cannot_be_sent_fails_the_task(headers: dict[str, Any], reason: str) -> None:
+    async with scripted() as script:
+        status = await outcome(script, "azure", headers)
+    assert status.status is Status.FAILED
+    assert reason in (status.output or "")
+    assert not script.seen
 
 
 async def test_no_response_fails_the_task(compat: Compat) -> None:
