@@ -14,6 +14,8 @@ from urllib.parse import quote
 
 PUBLIC = "/runtime/webhooks/durabletask"
 """Path of the management API for others: needs the system key."""
+PRIVATE = "/durabletask"
+"""Path of the same API for programs of this machine: needs no key."""
 PLACEHOLDER = "INSTANCEID"
 _ID = "{id}"
 
@@ -24,8 +26,6 @@ class ClientBinding:
 
     origin: str
     """``http://127.0.0.1:7071``: where the host listens."""
-    rpc_path: str
-    """Path of the private management API, with an unguessable part in place of a key; starts and ends with a slash."""
     hub: str
     system_key: str
     connection: str = "Storage"
@@ -46,7 +46,7 @@ class ClientBinding:
             "managementUrls": self.links(self.origin, PLACEHOLDER),
             "baseUrl": f"{self.origin}{PUBLIC}",
             "requiredQueryStringParameters": key,
-            "rpcBaseUrl": f"{self.origin}{self.rpc_path}",
+            "rpcBaseUrl": f"{self.origin}{PRIVATE}/",
             "httpBaseUrl": None,
         }
         return json.dumps(document)

@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from host.actions import (
     HTTP_ACTIVITY,
@@ -27,11 +28,17 @@ from host.actions import (
     WaitEvent,
 )
 from host.invocation import FunctionFailed
-from host.model import EntityStatus, Event, Failure, InstanceStatus
+from host.model import EntityStatus, Event, EventKind, Failure, InstanceStatus
 from host.wire_v1 import Wire, basic, moment, wire
 
+SCHEMA = 2
+"""``ReplaySchema.V3`` of the SDK: what it answers since 1.1."""
 STATE_LABEL = "\n\n$OutOfProcData$:"
 TIMER_SPANS = {"longRunningTimerIntervalDuration": "3.00:00:00", "maximumShortTimerDuration": "6.00:00:00"}
+
+
+class _NotRead(Exception):
+    """An orchestration state that this host cannot run, in one sentence."""
 
 
 # --- in: the orchestration context ------------------------------------------------------------------------------------
@@ -41,7 +48,7 @@ def context(instance: InstanceStatus, events: Sequence[Event], *, replaying: boo
     """Body of an orchestrator invocation."""
     body: Wire = {
         "history": [wire(event, basic) for event in events],
-        "input": instance.input,
+        "input": input_of(instance, events),
         "instanceId": instance.instance_id,
         "isReplaying": replaying,
         "parentInstanceId": instance.parent.instance if instance.parent else None,
@@ -54,6 +61,12 @@ def context(instance: InstanceStatus, events: Sequence[Event], *, replaying: boo
     return json.dumps(body)
 
 
+def input_of(instance: InstanceStatus, events: Sequence[Event]) -> Any:
+    """What ``context.get_input()`` parses: a text, or the value itself where it came as such."""
+    start = next((event for event in events if event.kind is EventKind.EXECUTION_STARTED), None)
+    return json.loads(instance.input or "null") if start is not None and start.raw else instance.input
+
+
 # --- out: the orchestrator's state ------------------------------------------------------------------------------------
 
 
@@ -61,6 +74,8 @@ def decision(output: str) -> Decision:
     """Answer of an orchestrator that did not raise."""
     try:
         return _decision(json.loads(output))
+    except _NotRead as refusal:
+        return Decision((), error=str(refusal))
     except (ValueError, KeyError, TypeError, IndexError, AttributeError):
         return Decision((), error="The orchestrator did not return an orchestration state.")
 
@@ -72,11 +87,13 @@ def decision_of_failure(failed: FunctionFailed) -> Decision:
     shown = Failure(failed.type, error, failed.frames)
     if not label:
         return Decision((), error=error, failure=shown)
-    known = _decision(json.loads(state))
+    known = decision(state)
     return Decision(known.actions, error=error, failure=shown, custom_status=known.custom_status)
 
 
 def _decision(state: Wire) -> Decision:
+    if (version := state.get("schemaVersion", 0)) != SCHEMA:
+        raise _NotRead(f"The orchestrator answered in schema version {version:d}; this host reads {SCHEMA}.")
     return Decision(
         actions=tuple(_action(action) for action in state["actions"][0]),
         done=state["isDone"],
@@ -87,7 +104,11 @@ def _decision(state: Wire) -> Decision:
 
 
 def _action(action: Wire) -> Action:
-    return _ACTIONS[action["actionType"]](action)
+    kind = action["actionType"]
+    if kind not in _ACTIONS:
+        word = _UNSERVED.get(kind, "")
+        raise _NotRead(f"The orchestrator asks for an action of type {kind:d}{word}, which this host does not run.")
+    return _ACTIONS[kind](action)
 
 
 def _activity(action: Wire) -> Action:
@@ -136,6 +157,9 @@ _ACTIONS: dict[int, Callable[[Wire], Action]] = {
 }
 
 
+_UNSERVED = {10: " (ScheduledSignalEntity)"}
+
+
 # --- entities ---------------------------------------------------------------------------------------------------------
 
 
@@ -157,7 +181,7 @@ class Batch:
 
 
 def entity_batch(name: str, key: str, state: EntityStatus | None, requests: Sequence[Event]) -> str:
-    """Body of an entity invocation. The input of an operation is JSON text in a JSON string."""
+    """Body of an entity invocation. The input of an operation is JSON text in a JSON string, unless it came raw."""
     return json.dumps(
         {
             "self": {"name": name, "key": key},
@@ -166,7 +190,7 @@ def entity_batch(name: str, key: str, state: EntityStatus | None, requests: Sequ
             "batch": [
                 {
                     "name": request.name,
-                    "input": None if request.text is None else json.dumps(request.text),
+                    "input": request.text if request.text is None or request.raw else json.dumps(request.text),
                     "isSignal": request.signal,
                 }
                 for request in requests

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import uuid
+from datetime import datetime
 
 from host import codec_v1 as codec
 from host.clock import Clock
@@ -27,6 +28,23 @@ def split(entity: str) -> tuple[str, str]:
     """Name and key."""
     name, _, key = entity[1:].partition("@")
     return name, key
+
+
+def signal(
+    entity: str, operation: str, text: str | None, at: datetime, traceparent: str | None, *, raw: bool = False
+) -> Message:
+    """The message of a client to an entity. ``text``: its input; ``raw``: as in ``host.model.Event``."""
+    event = Event(
+        kind=EventKind.EVENT_SENT,
+        at=at,
+        name=operation,
+        text=text,
+        raw=raw,
+        instance=entity,
+        signal=True,
+        traceparent=traceparent,
+    )
+    return Message(entity, event)
 
 
 class Entities:

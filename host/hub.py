@@ -11,11 +11,10 @@ from typing import Any
 
 from host.clock import Clock
 from host.engine import Engine
-from host.entities import entity_id
+from host.entities import entity_id, signal
 from host.errors import (
     AlreadyFinished,
     AlreadyRunning,
-    InvalidInstanceId,
     NotFinished,
     UnknownFunction,
     UnknownInstance,
@@ -35,14 +34,12 @@ from host.model import (
 )
 from host.options import HubOptions
 from host.rewind import rewind
-from host.starts import new_start
+from host.starts import checked, new_start
 from host.store import Store
 from host.store.base import Message, Start
 from host.wire_v1 import wire
 
 log = logging.getLogger(__name__)
-FORBIDDEN = frozenset("/\\#?")
-LONGEST_ID = 256
 
 
 class TaskHub:
@@ -89,16 +86,20 @@ class TaskHub:
         instance_id: str | None = None,
         version: str | None = None,
         traceparent: str | None = None,
+        *,
+        raw: bool = False,
     ) -> str:
         """Create an instance and return its id. ``input_text``: JSON text as ``context.get_input()`` shall read it.
 
+        ``raw``: the orchestrator gets the value itself, which ``get_input()`` cannot read unless it is an object.
         Raises UnknownFunction, InvalidInstanceId, AlreadyRunning.
         An ended instance of that id makes way as on Azure, unless ``compat`` is ``fixed``.
         """
         declared = self._known("orchestrator", name)
-        instance_id = uuid.uuid4().hex if instance_id is None else _checked(instance_id)
+        instance_id = uuid.uuid4().hex if instance_id is None else checked(instance_id)
         version = self.options.default_version if version is None else version
-        await self._start(new_start(declared, input_text, instance_id, version, self._clock.now(), traceparent))
+        start = new_start(declared, input_text, instance_id, version, self._clock.now(), traceparent, raw=raw)
+        await self._start(start)
         return instance_id
 
     async def raise_event(self, instance_id: str, name: str, input_text: str | None = None) -> None:
@@ -133,7 +134,8 @@ class TaskHub:
         old = await self._required(instance_id)
         declared = self._known("orchestrator", old.name)
         key = uuid.uuid4().hex if new_id else instance_id
-        start = new_start(declared, old.input, key, old.version, self._clock.now(), old.traceparent)
+        raw = any(event.raw for event in await self._store.history(instance_id))
+        start = new_start(declared, old.input, key, old.version, self._clock.now(), old.traceparent, raw=raw)
         await self._start(start, again=True)
         return key
 
@@ -162,21 +164,19 @@ class TaskHub:
         return await self._store.purge([instance.instance_id for instance in page.items if instance.status.ended])
 
     async def signal_entity(
-        self, name: str, key: str, operation: str, input_text: str | None = None, traceparent: str | None = None
+        self,
+        name: str,
+        key: str,
+        operation: str,
+        input_text: str | None = None,
+        traceparent: str | None = None,
+        *,
+        raw: bool = False,
     ) -> None:
-        """``input_text``: JSON text as ``context.get_input()`` shall read it. Raises UnknownFunction."""
+        """``input_text`` and ``raw``: as in ``start``. Raises UnknownFunction."""
         self._known("entity", name)
         target = entity_id(name, key)
-        request = Event(
-            kind=EventKind.EVENT_SENT,
-            at=self._clock.now(),
-            name=operation,
-            text=input_text,
-            instance=target,
-            signal=True,
-            traceparent=traceparent,
-        )
-        await self._store.post(Message(target, request))
+        await self._store.post(signal(target, operation, input_text, self._clock.now(), traceparent, raw=raw))
         self._engine.wake(target)
 
     async def read_entity(self, name: str, key: str) -> EntityStatus | None:
@@ -212,13 +212,28 @@ class TaskHub:
     async def _start(self, start: Start, *, again: bool = False) -> None:
         """``again``: an ended instance of that id is meant to make way."""
         instance_id = start.instance.instance_id
+        again = again or self.options.any_state
         status = await self._store.start(replace(start, replace_ended=again))
+        if status is not None and not status.ended and self.options.any_state:
+            await self._make_way(instance_id)
+            status = await self._store.start(start)
         if status is not None and status.ended and self.options.compat == "azure":
             log.warning("rerun: instance %s had ended as %s and is started again, as on Azure", instance_id, status)
             status = await self._store.start(start)
         if status is not None:
             raise AlreadyRunning(instance_id, status)
         self._engine.wake(instance_id)
+
+    async def _make_way(self, instance_id: str) -> None:
+        """Have a live instance end, so that another can take its id."""
+        ended = self._engine.ended(instance_id)
+        try:
+            await self.terminate(instance_id, "An instance of the same id was started.")
+            await ended
+        except (AlreadyFinished, UnknownInstance):
+            pass  # it has made way by itself
+        finally:
+            ended.cancel()
 
     async def _required(self, instance_id: str) -> InstanceStatus:
         if (status := await self._store.get(instance_id)) is None:
@@ -239,16 +254,3 @@ class TaskHub:
         if status.ended:
             raise AlreadyFinished(instance_id, status)
         self._engine.wake(instance_id)
-
-
-def _checked(instance_id: str) -> str:
-    """The rules of the Durable extension for ids that a caller chooses."""
-    if not instance_id.strip():
-        raise InvalidInstanceId("An instance id must not be empty.")
-    if len(instance_id) > LONGEST_ID:
-        raise InvalidInstanceId(f"An instance id must not be longer than {LONGEST_ID} characters.")
-    if instance_id.startswith("@"):
-        raise InvalidInstanceId("An instance id must not begin with '@': such ids belong to entities.")
-    if not instance_id.isprintable() or not FORBIDDEN.isdisjoint(instance_id):
-        raise InvalidInstanceId("An instance id must not contain '/', '\\', '#', '?' or control characters.")
-    return instance_id

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import secrets
 import socket
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +11,7 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from host.app import AppIndex
-from host.client_binding import PUBLIC, ClientBinding
+from host.client_binding import PRIVATE, PUBLIC, ClientBinding
 from host.deliveries import Deliveries
 from host.functions import Kind
 from host.http.admin import Admin
@@ -34,6 +33,8 @@ log = logging.getLogger("host.server")
 
 MAX_BODY = 100 * 1024 * 1024
 """Bytes: https://learn.microsoft.com/azure/azure-functions/functions-bindings-http-webhook-trigger#limits."""
+FOREIGN = ("Origin", "Sec-Fetch-Site", "Forwarded", "X-Forwarded-For")
+"""Headers of browsers and of proxies: a program of this machine that speaks to the host sends none of them."""
 DRAIN_SECONDS = 15.0
 SHUTDOWN_SECONDS = 1.0
 
@@ -95,7 +96,6 @@ def listen(app: AppIndex, options: ServerOptions) -> Listener:
     opened = _open(options)
     binding = ClientBinding(
         origin=_origin(options.address, opened.getsockname()[1]),
-        rpc_path=f"/runtime/rpc/{secrets.token_urlsafe(24)}/",
         hub=app.host_json.durable.hub_name,
         system_key=options.keys.system,
     )
@@ -162,19 +162,25 @@ def _functions(triggers: HttpTriggers, sign_in: SignIn) -> Handler:
 
 def _add_management(web_app: web.Application, hub: TaskHub, binding: ClientBinding, keys: Keys) -> None:
     routes = InstanceApi(hub, binding).routes() + EntityApi(hub).routes()
-    private = binding.rpc_path.rstrip("/")
     for method, path, handler in routes:
-        web_app.router.add_route(method, PUBLIC + path, _guarded(handler, lambda request: _has_key(request, keys)))
-        web_app.router.add_route(method, private + path, _guarded(handler, lambda request: is_loopback(request.remote)))
+        web_app.router.add_route(method, PUBLIC + path, _with_key(handler, keys))
+        web_app.router.add_route(method, PRIVATE + path, _for_this_machine(handler))
 
 
-def _has_key(request: web.Request, keys: Keys) -> bool:
-    return keys.allows_management(request.query.get("code") or request.headers.get("x-functions-key"))
-
-
-def _guarded(handler: Handler, allowed: Callable[[web.Request], bool]) -> Handler:
+def _with_key(handler: Handler, keys: Keys) -> Handler:
     async def handle(request: web.Request) -> web.Response:
-        return await handler(request) if allowed(request) else web.Response(status=401)
+        key = request.query.get("code") or request.headers.get("x-functions-key")
+        return await handler(request) if keys.allows_management(key) else web.Response(status=401)
+
+    return handle
+
+
+def _for_this_machine(handler: Handler) -> Handler:
+    async def handle(request: web.Request) -> web.Response:
+        # A page of any site can make a browser of this machine ask, also by a name of its own that leads to loopback.
+        near = is_loopback(request.remote) and is_loopback(request.url.host)
+        allowed = near and not any(name in request.headers for name in FOREIGN)
+        return await handler(request) if allowed else web.Response(status=403)
 
     return handle
 

@@ -5,18 +5,23 @@ from __future__ import annotations
 import uuid
 from datetime import datetime
 
+from host.errors import InvalidInstanceId
 from host.model import Event, EventKind, InstanceStatus, Parent, Status
 from host.store.base import Message, Start
 
+FORBIDDEN = frozenset("/\\#?")
+LONGEST_ID = 256
 
-def started(instance: InstanceStatus, at: datetime) -> Event:
-    """First message to an instance."""
+
+def started(instance: InstanceStatus, at: datetime, *, raw: bool = False) -> Event:
+    """First message to an instance. ``raw``: as in ``host.model.Event``."""
     return Event(
         kind=EventKind.EXECUTION_STARTED,
         at=at,
         name=instance.name,
         version=instance.version,
         text=instance.input,
+        raw=raw,
         instance=instance.instance_id,
         execution=instance.execution_id,
         parent=instance.parent,
@@ -33,6 +38,8 @@ def new_start(
     traceparent: str | None = None,
     parent: Parent | None = None,
     if_running: Message | None = None,
+    *,
+    raw: bool = False,
 ) -> Start:
     """A new instance with its first message."""
     instance = InstanceStatus(
@@ -47,4 +54,17 @@ def new_start(
         parent=parent,
         traceparent=traceparent,
     )
-    return Start(instance, started(instance, at), if_running=if_running)
+    return Start(instance, started(instance, at, raw=raw), if_running=if_running)
+
+
+def checked(instance_id: str) -> str:
+    """An id that a caller chose. Raises InvalidInstanceId by the rules of the Durable extension."""
+    if not instance_id.strip():
+        raise InvalidInstanceId("An instance id must not be empty.")
+    if len(instance_id) > LONGEST_ID:
+        raise InvalidInstanceId(f"An instance id must not be longer than {LONGEST_ID} characters.")
+    if instance_id.startswith("@"):
+        raise InvalidInstanceId("An instance id must not begin with '@': such ids belong to entities.")
+    if not instance_id.isprintable() or not FORBIDDEN.isdisjoint(instance_id):
+        raise InvalidInstanceId("An instance id must not contain '/', '\\', '#', '?' or control characters.")
+    return instance_id

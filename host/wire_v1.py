@@ -52,7 +52,7 @@ def _started(event: Event) -> Wire:
         "ParentInstance": parent,
         "Name": event.name,
         "Version": event.version or "",
-        "Input": None if event.text is None else json.dumps(event.text),
+        "Input": event.text if event.text is None or event.raw else json.dumps(event.text),
         "Tags": None,
     }
 
@@ -130,13 +130,15 @@ def unwire(event: Wire) -> Event:
 
 def _unstarted(event: Wire) -> Wire:
     own = event.get("OrchestrationInstance") or {}
-    text = event.get("Input")
+    value = json.loads(event.get("Input") or "null")
+    raw = value is not None and not isinstance(value, str)
     parent = event.get("ParentInstance")
     return {
         "instance": own.get("InstanceId"),
         "execution": own.get("ExecutionId"),
         "version": event.get("Version"),
-        "text": json.loads(text) if text else None,
+        "text": event["Input"] if raw else value,
+        "raw": raw,
         "parent": parent
         and Parent(
             parent["OrchestrationInstance"]["InstanceId"],

@@ -13,6 +13,7 @@ from host.deliveries import Deliveries
 from host.functions import Kind
 from host.http import query
 from host.http.errors import BadRequest
+from host.http.pages import Pages
 from host.http.triggers import HttpTriggers
 from host.http.views import waiting_view
 from host.hub import TaskHub
@@ -40,6 +41,7 @@ class Admin:
         self._keys = keys
         self._timers = timers
         self._deliveries = deliveries
+        self._pages = Pages("/admin/instances")
 
     def routes(self) -> list[web.RouteDef]:
         """The routes; those of ``/health`` are ours only where the app has none."""
@@ -85,10 +87,10 @@ class Admin:
     async def instances(self, request: web.Request) -> web.Response:
         """Instances with what they wait for."""
         self._check(request)
-        wanted = query.instances(request)
+        wanted = query.instances(request, self._pages)
         page = await self._hub.query(wanted) if wanted is not None else Page(())
-        headers = {query.CONTINUATION: page.token} if page.token else None
-        return _json([await self._waiting(status) for status in page.items], headers)
+        views = [await self._waiting(status) for status in page.items]
+        return _json(views, self._pages.headers(request, page.token))
 
     async def instance(self, request: web.Request) -> web.Response:
         """One instance with what it waits for."""

@@ -6,10 +6,13 @@ import json
 
 from aiohttp import web
 
-from host import errors
+from host import defects, errors
+from host.entities import entity_id
 from host.http import query
 from host.http.errors import http_error
-from host.http.management import Handler, input_text
+from host.http.management import Handler
+from host.http.pages import Pages
+from host.http.payload import Payload, payload
 from host.http.views import entity_view
 from host.hub import TaskHub
 
@@ -21,6 +24,7 @@ class EntityApi:
 
     def __init__(self, hub: TaskHub) -> None:
         self._hub = hub
+        self._pages = Pages("/entities", hub.options.compat)
 
     def routes(self) -> list[tuple[str, str, Handler]]:
         """Method, path below the API's prefix, handler."""
@@ -43,30 +47,35 @@ class EntityApi:
         return web.Response(text=entity.state, content_type="application/json")
 
     async def list(self, request: web.Request) -> web.Response:
-        """Entities, of one name or all."""
-        page = await self._hub.list_entities(query.entities(request, request.match_info.get("name")))
+        """Entities, of one name or all, page by page as instances are."""
+        wanted = query.entities(request, request.match_info.get("name"), self._pages)
+        page = await self._hub.list_entities(wanted)
         fetch = query.flag(request, "fetchState")
-        headers = {query.CONTINUATION: page.token} if page.token else None
+        headers = self._pages.headers(request, page.token)
         text = json.dumps([entity_view(entity, fetch) for entity in page.items])
         return web.Response(text=text, headers=headers, content_type="application/json")
 
     async def signal(self, request: web.Request) -> web.Response:
         """Send an operation without waiting for it."""
         body = await request.text()
-        # What is not JSON passes as a string.
-        text = input_text(body) if request.content_type == "application/json" else json.dumps(body) if body else None
-        return await self._send(request, request.query.get("op", ""), text)
+        if body and request.content_type != "application/json":
+            body = json.dumps(body)  # what is not JSON passes as a string
+        posted = payload(body, self._hub.options.compat, objects=False)
+        return await self._send(request, request.query.get("op", ""), posted)
 
     async def delete(self, request: web.Request) -> web.Response:
         """Send the operation ``delete``."""
-        return await self._send(request, "delete", None)
+        return await self._send(request, "delete", Payload(None))
 
-    async def _send(self, request: web.Request, operation: str, text: str | None) -> web.Response:
+    async def _send(self, request: web.Request, operation: str, posted: Payload) -> web.Response:
+        name, key = request.match_info["name"], _key(request)
         trace = request.headers.get("traceparent")
         try:
-            await self._hub.signal_entity(request.match_info["name"], _key(request), operation, text, trace)
+            await self._hub.signal_entity(name, key, operation, posted.text, trace, raw=posted.raw)
         except (errors.UnknownFunction, errors.InvalidInstanceId) as error:
             return http_error(400, "The entity cannot be signalled.", error)
+        if not posted.readable:
+            defects.plain_json(entity_id(name, key))
         return web.Response(status=202)
 
 

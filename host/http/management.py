@@ -13,10 +13,12 @@ from typing import Any
 
 from aiohttp import web
 
-from host import errors
+from host import defects, errors
 from host.client_binding import ClientBinding
 from host.http import query
 from host.http.errors import BadRequest, http_error
+from host.http.pages import Pages
+from host.http.payload import load, payload
 from host.http.views import history_view, instance_view, parsed
 from host.hub import TaskHub
 from host.model import InstanceStatus, Status
@@ -25,7 +27,6 @@ Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 RETRY_START = "10"
 RETRY_STATUS = "5"
-CONTINUATION = "x-ms-continuation-token"
 
 
 class InstanceApi:
@@ -34,6 +35,7 @@ class InstanceApi:
     def __init__(self, hub: TaskHub, binding: ClientBinding) -> None:
         self._hub = hub
         self._binding = binding
+        self._pages = Pages("/instances", hub.options.compat)
 
     def routes(self) -> list[tuple[str, str, Handler]]:
         """Method, path below the API's prefix, handler."""
@@ -57,16 +59,19 @@ class InstanceApi:
 
     async def start(self, request: web.Request) -> web.Response:
         """Start an instance; with ``timeout`` wait for its end."""
-        text = input_text(await request.text())
+        posted = payload(await request.text(), self._hub.options.compat)
         name = request.match_info["name"]
         wanted = request.match_info.get("id")
         version = request.query.get("version")
         try:
-            instance_id = await self._hub.start(name, text, wanted, version, request.headers.get("traceparent"))
+            trace = request.headers.get("traceparent")
+            instance_id = await self._hub.start(name, posted.text, wanted, version, trace, raw=posted.raw)
         except (errors.UnknownFunction, errors.InvalidInstanceId) as error:
             return http_error(400, "The instance cannot be started.", error)
         except errors.AlreadyRunning as error:
             return http_error(409, str(error))
+        if not posted.readable:
+            defects.plain_json(instance_id)
         if "timeout" in request.query:
             status = await self._hub.wait(instance_id, query.seconds(request, "timeout"))
             if status.status.ended:
@@ -89,13 +94,13 @@ class InstanceApi:
         return _json(500 if failed else 200, view)
 
     async def list(self, request: web.Request) -> web.Response:
-        """Instances that match; all of them without ``top``, because the SDK's client never pages."""
-        wanted = query.instances(request)
+        """Instances that match, page by page; without ``top`` 100 of them, or under ``fixed`` all."""
+        wanted = query.instances(request, self._pages)
         if wanted is None:
             return _json(200, [])
         page = await self._hub.query(wanted)
         show_input = query.flag(request, "showInput", default=True)
-        headers = {CONTINUATION: page.token} if page.token else {}
+        headers = self._pages.headers(request, page.token)
         return _json(200, [instance_view(status, show_input) for status in page.items], headers)
 
     async def raise_event(self, request: web.Request) -> web.Response:
@@ -155,42 +160,13 @@ class InstanceApi:
         """Forget all ended instances that match."""
         if "createdTimeFrom" not in request.query:
             raise BadRequest("Please provide value for 'createdTimeFrom' parameter.")
-        wanted = query.instances(request)
+        wanted = query.instances(request, self._pages)
         deleted = await self._hub.purge_where(wanted) if wanted is not None else 0
         return _json(200, {"instancesDeleted": deleted}) if deleted else web.Response(status=404)
 
     def _accepted(self, request: web.Request, instance_id: str) -> web.Response:
         links = self._binding.links(str(request.url.origin()), instance_id, rewind=False)
         return _json(202, links, {"Location": links["statusQueryGetUri"], "Retry-After": RETRY_START})
-
-
-def input_text(body: str) -> str | None:
-    """The JSON text that ``context.get_input()`` shall read.
-
-    The SDK's client sends JSON text within a JSON string; other callers often send plain JSON. Both mean the same here.
-    """
-    if not body:
-        return None
-    value = load(body)
-    if not isinstance(value, str):
-        return body
-    try:
-        json.loads(value)
-    except ValueError:
-        return body
-    return value
-
-
-def load(body: str) -> Any:
-    """Parse a body.
-
-    Raises:
-        BadRequest: It is not JSON.
-    """
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        raise BadRequest("The request body is not JSON.") from None
 
 
 async def _verb(call: Awaitable[None]) -> web.Response:

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from aiohttp import web
 
 from host.http.errors import BadRequest
+from host.http.pages import Pages
 from host.model import EntityQuery, InstanceQuery, Status
 
-CONTINUATION = "x-ms-continuation-token"
 _NEVER_HERE = frozenset({"canceled", "continuedasnew"})
 """Statuses that the API knows and no instance of this host ever has."""
 
@@ -40,7 +40,7 @@ def when(request: web.Request, name: str) -> datetime | None:
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
-def instances(request: web.Request) -> InstanceQuery | None:
+def instances(request: web.Request, pages: Pages) -> InstanceQuery | None:
     """Which instances are wanted; None: such as this host never has."""
     words = [word.strip() for word in request.query.get("runtimeStatus", "").split(",") if word.strip()]
     known = {status.lower(): status for status in Status}
@@ -55,26 +55,17 @@ def instances(request: web.Request) -> InstanceQuery | None:
         created_from=when(request, "createdTimeFrom"),
         created_to=when(request, "createdTimeTo"),
         prefix=request.query.get("instanceIdPrefix", ""),
-        top=_top(request),
-        token=request.headers.get(CONTINUATION),
+        top=pages.top(request),
+        token=pages.token(request),
     )
 
 
-def entities(request: web.Request, name: str | None) -> EntityQuery:
+def entities(request: web.Request, name: str | None, pages: Pages) -> EntityQuery:
     """Which entities are wanted."""
     return EntityQuery(
         name=name.lower() if name else None,
         updated_from=when(request, "lastOperationTimeFrom"),
         updated_to=when(request, "lastOperationTimeTo"),
-        top=_top(request),
-        token=request.headers.get(CONTINUATION),
+        top=pages.top(request),
+        token=pages.token(request),
     )
-
-
-def _top(request: web.Request) -> int | None:
-    text = request.query.get("top")
-    if not text:
-        return None
-    if not text.isdecimal() or not 1 <= int(text) <= 10_000:
-        raise BadRequest("The parameter 'top' must be a number from 1 to 10000.")
-    return int(text)

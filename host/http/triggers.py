@@ -24,7 +24,7 @@ from host.telemetry import trace_state
 log = logging.getLogger("host.http")
 
 ALL_METHODS = frozenset({"GET", "POST", "DELETE", "HEAD", "PATCH", "PUT", "OPTIONS"})
-RESERVED = frozenset({"admin", "runtime", ".auth"})
+RESERVED = frozenset({"admin", "runtime", "durabletask", ".auth"})
 """First segments that no function may take (the first two are Azure's rule)."""
 _OURS = frozenset({"content-length", "transfer-encoding", "connection"})
 """Headers that the server itself sets."""

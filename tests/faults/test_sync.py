@@ -23,7 +23,7 @@ LINE = re.compile(
     r"^(?P<thread>\d+) +(?:(?P<name>\w+)\((?P<fd>\d+)<(?P<path>[^>]*)>|<\.\.\. (?P<resumed>\w+) resumed>)"
 )
 REQUEST = re.compile(
-    r'"POST /runtime/[^ ]*?(?:orchestrators/[^/ ]+/([^/? ]+)|instances/[^/ ]+/raiseEvent/([^/? ]+))[? ]'
+    r'"POST /(?:runtime|durabletask)/[^ ]*?(?:orchestrators/[^/ ]+/([^/? ]+)|instances/[^/ ]+/raiseEvent/([^/? ]+))[? ]'
 )
 SYNCS = {"fdatasync", "fsync"}
 

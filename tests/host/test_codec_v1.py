@@ -51,13 +51,31 @@ def test_an_answer_is_read_whole() -> None:
     assert (decision.done, decision.output, decision.custom_status) == (False, None, '{"s": 1}')
 
 
-@pytest.mark.parametrize("text", ["null", "[]", "x", "{}", '{"actions": [[{"actionType": 99}]], "isDone": true}'])
+@pytest.mark.parametrize("text", ["null", "[]", "x", '{"schemaVersion": 2}', '{"schemaVersion": "two"}'])
 def test_what_is_no_state_fails_the_orchestration(text: str) -> None:
     assert codec.decision(text).error == "The orchestrator did not return an orchestration state."
 
 
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ('{"schemaVersion": 3, "actions": [[]], "isDone": true}', "schema version 3; this host reads 2"),
+        ('{"actions": [[]], "isDone": true}', "schema version 0; this host reads 2"),
+        ('{"schemaVersion": 2, "actions": [[{"actionType": 10}]]}', "of type 10 (ScheduledSignalEntity), which"),
+        (
+            '{"schemaVersion": 2, "actions": [[{"actionType": 12, "compoundActions": [{"actionType": 99}]}]]}',
+            "an action of type 99, which this host does not run",
+        ),
+    ],
+)
+def test_a_state_that_this_host_cannot_run_is_named(text: str, error: str) -> None:
+    decision = codec.decision(text)
+    assert error in (decision.error or "")
+    assert not decision.actions
+
+
 def test_the_state_of_a_failed_orchestrator_rides_in_its_message() -> None:
-    state = '{"isDone": false, "actions": [[]], "error": "no luck", "customStatus": "x"}'
+    state = '{"isDone": false, "schemaVersion": 2, "actions": [[]], "error": "no luck", "customStatus": "x"}'
     decision = codec.decision_of_failure(FunctionFailed("ValueError", f"no luck\n\n$OutOfProcData$:{state}", ("f",)))
     assert (decision.error, decision.custom_status) == ("no luck", '"x"')
     assert decision.failure is not None
@@ -105,12 +123,33 @@ EVENTS = [
         execution="e",
         parent=Parent("p", "e", "up", 4),
     ),
+    Event(
+        kind=EventKind.EXECUTION_STARTED,
+        at=NOW,
+        name="flow",
+        version="1",
+        text="[1]",
+        raw=True,
+        instance="i",
+        execution="e",
+    ),
 ]
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.kind.name)
 def test_wire_events_are_read_back(event: Event) -> None:
     assert unwire(json.loads(json.dumps(wire(event)))) == event
+
+
+def test_an_input_that_came_as_a_value_is_handed_over_as_such() -> None:
+    start = new_start("flow", "[1]", "i", "", NOW, raw=True)
+    events = [Event(kind=EventKind.TURN_STARTED, at=NOW), start.event]
+    body = json.loads(codec.context(start.instance, events, replaying=False, timer_spans=False))
+    assert body["input"] == [1]
+    assert body["history"][1]["Input"] == "[1]"
+    request = Event(kind=EventKind.EVENT_SENT, at=NOW, name="add", text="5", signal=True, raw=True)
+    batch = json.loads(codec.entity_batch("counter", "k", None, [request]))["batch"]
+    assert batch[0]["input"] == "5"
 
 
 def test_the_input_of_an_entity_operation_is_text_in_a_string() -> None:

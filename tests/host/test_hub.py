@@ -50,6 +50,27 @@ def timer(context: df.DurableOrchestrationContext) -> Flow:
     return str(context.current_utc_datetime)
 
 
+def calls_no_activity(context: df.DurableOrchestrationContext) -> Flow:
+    yield context.call_activity("nope")
+
+
+def calls_no_child(context: df.DurableOrchestrationContext) -> Flow:
+    yield context.call_sub_orchestrator("nope")
+
+
+def retries_no_child(context: df.DurableOrchestrationContext) -> Flow:
+    yield context.call_sub_orchestrator_with_retry("nope", df.RetryOptions(1000, 3))
+
+
+def calls_no_entity(context: df.DurableOrchestrationContext) -> Flow:
+    yield context.call_entity(df.EntityId("nope", "k"), "add", 1)
+
+
+def signals_no_entity(context: df.DurableOrchestrationContext) -> Flow:
+    context.signal_entity(df.EntityId("nope", "k"), "add", 1)
+    yield context.wait_for_external_event("go")
+
+
 def echo(value: str) -> str:
     return value
 
@@ -62,7 +83,8 @@ def counter(context: df.DurableEntityContext) -> None:
 
 
 def _invoker() -> FunctionsInvoker:
-    flows = {code.__name__: code for code in (waits, calls, parent, timer)}
+    unknown = (calls_no_activity, calls_no_child, retries_no_child, calls_no_entity, signals_no_entity)
+    flows = {code.__name__: code for code in (waits, calls, parent, timer, *unknown)}
     return FunctionsInvoker(flows, {"echo": echo}, {"counter": counter})
 
 
@@ -73,9 +95,7 @@ async def host(store: Store, compat: Compat) -> AsyncIterator[DurableHost]:
 
 
 async def test_start_refuses_an_unknown_function_and_names_the_known(host: DurableHost) -> None:
-    with pytest.raises(
-        UnknownFunction, match=r"no orchestrator function named 'nope'. Known: calls, parent, timer, waits\."
-    ):
+    with pytest.raises(UnknownFunction, match=r"no orchestrator function named 'nope'. Known: calls, .*, waits\."):
         await host.hub.start("nope")
 
 
@@ -100,6 +120,47 @@ async def test_start_refuses_a_running_id_and_on_azure_replaces_an_ended_one(
     assert second.status is Status.RUNNING
     assert second.execution_id != first.execution_id
     assert "rerun: instance i had ended as Completed" in caplog.text
+
+
+async def test_any_state_lets_a_start_replace_a_live_instance(store: Store, compat: Compat) -> None:
+    options = HubOptions(compat=compat, any_state=True)
+    async with durable_host(_invoker(), store=store, options=options) as host:
+        first = await host.run("waits", instance_id="i")
+        second = await host.run("waits", {"a": 1}, "i")
+        assert (second.status, second.input) == (Status.RUNNING, '{"a": 1}')
+        assert second.execution_id != first.execution_id
+        await host.hub.suspend("i")
+        assert (await host.run("waits", instance_id="i")).status is Status.RUNNING
+        ended = await host.raise_event("i", "go", "x")
+        assert (ended.status, ended.output) == (Status.COMPLETED, '"x"')
+        assert (await host.run("waits", instance_id="i")).status is Status.RUNNING
+
+
+async def test_too_many_actions_fail_an_instance(store: Store) -> None:
+    async with durable_host(_invoker(), store=store, options=HubOptions(max_actions=2)) as host:
+        assert (await host.run("calls")).status is Status.COMPLETED
+    async with durable_host(_invoker(), store=store, options=HubOptions(max_actions=1)) as host:
+        ended = await host.run("calls")
+        assert ended.status is Status.FAILED
+        assert "It has more than 1 actions, which maxOrchestrationActions" in (ended.output or "")
+
+
+@pytest.mark.parametrize(
+    ("flow", "sentence"),
+    [
+        ("calls_no_activity", "no activity function named 'nope'. Known: echo."),
+        ("calls_no_child", "no orchestrator function named 'nope'. Known: calls, calls_no_activity, calls_no_child, "),
+        ("retries_no_child", "no orchestrator function named 'nope'. Known: calls, "),
+        ("calls_no_entity", "no entity function named 'nope'. Known: counter."),
+        ("signals_no_entity", "no entity function named 'nope'. Known: counter."),
+    ],
+)
+async def test_a_name_that_no_function_has_fails_the_instance_at_once(
+    host: DurableHost, flow: str, sentence: str
+) -> None:
+    ended = await host.run(flow)
+    assert ended.status is Status.FAILED
+    assert json.loads(ended.output or "").startswith(f"Orchestrator function '{flow}' failed: The app has {sentence}")
 
 
 async def test_events_need_a_live_instance(host: DurableHost) -> None:

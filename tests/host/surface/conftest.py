@@ -11,6 +11,7 @@ from azure.durable_functions.models.utils import http_utils
 
 from host.app import AppIndex, load_app
 from host.identity import Identity
+from host.options import Compat
 from host.testing_http import HttpHost, http_host
 
 APP = Path(__file__).parent / "app"
@@ -39,6 +40,13 @@ def app(settings: pytest.MonkeyPatch) -> AppIndex:
 async def host(app: AppIndex) -> AsyncIterator[HttpHost]:
     """The sample app, served; people are known by the tokens ``ann`` and ``bob``."""
     async with http_host(app, identities=PEOPLE) as host:
+        yield host
+
+
+@pytest.fixture
+async def compat_host(app: AppIndex, compat: Compat) -> AsyncIterator[HttpHost]:
+    """The sample app, served as Azure does and without Azure's defects."""
+    async with http_host(app, compat=compat) as host:
         yield host
 
 

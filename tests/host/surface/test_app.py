@@ -38,10 +38,22 @@ def load(folder: Path, source: str, environ: dict[str, str] | None = None) -> Ap
     return load_app(folder, {"PYTHON_SCRIPT_FILE_NAME": "loaded_app.py"} | (environ or {}))
 
 
+def test_settings_of_the_app_reach_its_host_json_and_what_is_ignored_is_said(tmp_path: Path) -> None:
+    write = '{"Values": {"HUB": "mine", "AzureFunctionsJobHost__extensions__http__routePrefix": "v9"}}'
+    (tmp_path / "local.settings.json").write_text(write)
+    (tmp_path / "host.json").write_text(
+        '{"version": "2.0", "logging": {}, "extensions": {"durableTask": {"hubName": "%HUB%"}}}'
+    )
+    (tmp_path / "loaded_app.py").write_text(HEAD)
+    index = load_app(tmp_path, {"PYTHON_SCRIPT_FILE_NAME": "loaded_app.py"})
+    assert (index.host_json.durable.hub_name, index.host_json.route_prefix) == ("mine", "v9")
+    assert index.warnings == ("This host does nothing with logging of host.json.",)
+
+
 def test_index_by_trigger(app: AppIndex) -> None:
     assert {function.name for function in app.of(Kind.TIMER)} == {"tick"}
     assert {function.durable_name for function in app.of(Kind.ORCHESTRATION)} >= {"sequence", "Approval"}
-    assert app.known(Kind.ENTITY) == {"counter": "Counter"}
+    assert app.known(Kind.ENTITY) == {"counter": "Counter", "keeper": "Keeper"}
 
 
 def test_durable_names_have_aliases_in_any_case(app: AppIndex) -> None:
@@ -210,4 +222,9 @@ def test_routes_of_the_host_are_taken(tmp_path: Path) -> None:
     (tmp_path / "host.json").write_text('{"version": "2.0", "extensions": {"http": {"routePrefix": ""}}}')
     index = load_app(tmp_path, {"PYTHON_SCRIPT_FILE_NAME": "loaded_app.py"})
     with pytest.raises(StartupError, match="The route /admin/x of f belongs to the host"):
+        build_routes(index, {})
+    index = load(tmp_path, "@app.route('durabletask/x')\ndef f(req: func.HttpRequest) -> str: ...")
+    (tmp_path / "host.json").write_text('{"version": "2.0", "extensions": {"http": {"routePrefix": ""}}}')
+    index = load_app(tmp_path, {"PYTHON_SCRIPT_FILE_NAME": "loaded_app.py"})
+    with pytest.raises(StartupError, match="The route /durabletask/x of f belongs to the host"):
         build_routes(index, {})

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import azure.functions as func
 import pytest
 from azure.durable_functions import DurableOrchestrationClient, EntityId, OrchestrationRuntimeStatus
+from azure.durable_functions.models.utils import http_utils
 
 from host.testing_http import HttpHost
 
@@ -147,6 +148,20 @@ async def test_lists(host: HttpHost, client: DurableOrchestrationClient) -> None
     assert [status.instance_id for status in named] == ["b-0"]
     assert await client.get_status_by(EARLY, EARLY + timedelta(days=1)) == []
     assert await client.get_status_by(EARLY, runtime_status=[OrchestrationRuntimeStatus.Canceled]) == []
+
+
+@pytest.mark.parametrize("value", [{"a": 1}, [1], 5, "word", True])
+async def test_the_clients_own_inputs_are_read_in_both_modes(compat_host: HttpHost, value: object) -> None:
+    client = DurableOrchestrationClient(compat_host.server.binding.text())
+    try:
+        await client.start_new("reading", "in", value)
+        await client.signal_entity(EntityId("Keeper", "k"), "keep", value)
+        await compat_host.durable.hub.idle()
+        assert (await client.get_status("in")).output == value
+        assert (await client.read_entity_state(EntityId("Keeper", "k"))).entity_state == value
+    finally:
+        await http_utils._close_session()
+        http_utils._client_session = None
 
 
 async def test_purge(host: HttpHost, client: DurableOrchestrationClient) -> None:

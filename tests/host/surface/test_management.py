@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 
 from host.client_binding import PUBLIC
+from host.options import Compat
 from host.testing_http import HttpHost
 
 
@@ -37,11 +38,30 @@ async def test_public_prefix_needs_the_system_key(host: HttpHost, params: dict[s
         assert response.status == 401
 
 
-async def test_private_prefix_needs_no_key_but_cannot_be_guessed(host: HttpHost) -> None:
-    async with host.client.get(f"{host.server.binding.rpc_path}instances/") as response:
+async def test_private_prefix_needs_no_key_and_shuns_browsers(host: HttpHost) -> None:
+    path = "/durabletask/instances/"
+    assert json.loads(host.server.binding.text())["rpcBaseUrl"] == f"{host.server.origin}/durabletask/"
+    async with host.client.get(path) as response:
         assert response.status == 200
-    async with host.client.get("/runtime/rpc/guess/instances/") as response:
-        assert response.status == 404
+    foreign = {
+        "Origin": host.server.origin,
+        "Sec-Fetch-Site": "none",
+        "X-Forwarded-For": "::1",
+        "Host": "rebound.example",
+    }
+    for name, value in foreign.items():
+        headers = {name: value}
+        async with host.client.get(path, headers=headers) as response:
+            assert response.status == 403, headers
+        async with host.client.post("/durabletask/orchestrators/Approval/x", headers=headers) as response:
+            assert response.status == 403, headers
+    assert await host.durable.hub.status("x") is None
+
+
+async def test_private_prefix_serves_this_machine_alone(host: HttpHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aiohttp.web.Request.remote", "192.0.2.1")
+    async with host.client.get("/durabletask/instances/") as response:
+        assert response.status == 403
 
 
 async def test_start_answers_with_management_urls(host: HttpHost, api: Api) -> None:
@@ -58,14 +78,76 @@ async def test_start_answers_with_management_urls(host: HttpHost, api: Api) -> N
 
 
 @pytest.mark.parametrize(
-    ("body", "expected"),
-    [('{"a": 1}', '{"a": 1}'), ('"{\\"a\\": 1}"', '{"a": 1}'), ('"word"', '"word"'), ("[1]", "[1]")],
+    ("body", "value", "read_on_azure"),
+    [
+        ('{"a": 1}', {"a": 1}, True),
+        ('"{\\"a\\": 1}"', {"a": 1}, True),
+        ('"5"', 5, True),
+        ("null", None, True),
+        ("[1]", [1], False),
+        ("5", 5, False),
+        ("true", True, False),
+        ('"word"', "word", False),
+    ],
 )
-async def test_input_is_the_same_in_one_coat_of_json_or_two(host: HttpHost, api: Api, body: str, expected: str) -> None:
-    await api("POST", "/orchestrators/Approval/in", data=body)
-    status = await host.durable.hub.status("in")
-    assert status is not None
-    assert status.input == expected
+@pytest.mark.parametrize("again", [False, True])
+async def test_what_azure_cannot_read_as_input_fails_and_is_named(
+    compat_host: HttpHost,
+    compat: Compat,
+    body: str,
+    value: object,
+    read_on_azure: bool,
+    again: bool,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    api = Api(compat_host)
+    _, links = await api("POST", "/orchestrators/reading/in", data=body)
+    if again:
+        await compat_host.durable.settled("in")
+        _, links = await api("POST", "/instances/in/restart")
+    status = await compat_host.durable.settled(links["id"])
+    if read_on_azure or compat == "fixed":
+        assert json.loads(status.output or "null") == value
+        assert "plain-json" not in caplog.text
+    else:
+        assert status.failure is not None
+        assert status.failure.type in ("TypeError", "JSONDecodeError")
+        assert caplog.text.count("plain-json: the input of in ") == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "read_on_azure"),
+    [
+        ('"5"', {}, True),
+        ("5", {"Content-Type": "text/plain"}, True),
+        ("5", {}, False),
+        ('"word"', {}, False),
+        ('{"a": 1}', {}, False),
+        ("word", {"Content-Type": "text/plain"}, False),
+    ],
+)
+async def test_what_azure_cannot_read_in_a_signal_fails_and_is_named(
+    compat_host: HttpHost,
+    compat: Compat,
+    body: str,
+    headers: dict[str, str],
+    read_on_azure: bool,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    headers = {"Content-Type": "application/json"} | headers
+    response, _ = await Api(compat_host)(
+        "POST", "/entities/Keeper/k", params={"op": "keep"}, data=body, headers=headers
+    )
+    assert response.status == 202
+    await compat_host.durable.hub.idle()
+    entity = await compat_host.durable.hub.read_entity("Keeper", "k")
+    if read_on_azure or compat == "fixed":
+        assert entity is not None
+        assert entity.state in ("5", '"word"', '{"a": 1}')
+        assert "plain-json" not in caplog.text
+    else:
+        assert entity is None or entity.state is None
+        assert "plain-json: the input of @keeper@k " in caplog.text
 
 
 @pytest.mark.parametrize("path", ["/orchestrators/nope", "/orchestrators/Approval/@x", "/orchestrators/Approval/a%2Fb"])
@@ -96,7 +178,7 @@ async def test_live_id_is_a_conflict(api: Api) -> None:
 
 
 async def test_start_and_wait(host: HttpHost, api: Api) -> None:
-    response, output = await api("POST", "/orchestrators/sequence", json=1, params={"timeout": "10"})
+    response, output = await api("POST", "/orchestrators/sequence", json="1", params={"timeout": "10"})
     assert (response.status, output) == (200, 3)
     failed = {"timeout": "10", "returnInternalServerErrorOnFailure": "true"}
     response, status = await api("POST", "/orchestrators/failing", params=failed)
@@ -109,7 +191,7 @@ async def test_start_and_wait(host: HttpHost, api: Api) -> None:
 
 
 async def test_status_parameters(host: HttpHost, api: Api) -> None:
-    await api("POST", "/orchestrators/failing/f", json=1)
+    await api("POST", "/orchestrators/failing/f", json="1")
     await host.durable.settled("f")
     response, status = await api("GET", "/instances/f")
     assert (response.status, status["input"]) == (200, "1")
@@ -123,7 +205,7 @@ async def test_status_parameters(host: HttpHost, api: Api) -> None:
 
 
 async def test_history_without_outputs_shows_none(host: HttpHost, api: Api) -> None:
-    await api("POST", "/orchestrators/sequence/s", json=1)
+    await api("POST", "/orchestrators/sequence/s", json="1")
     await host.durable.settled("s")
     _, status = await api("GET", "/instances/s", params={"showHistory": "true", "showInput": "false"})
     assert [event["EventType"] for event in status["historyEvents"]][1:3] == ["TaskCompleted"] * 2
@@ -143,6 +225,40 @@ async def test_list_pages(api: Api) -> None:
     assert headers["x-ms-continuation-token"] == ""
 
 
+async def test_a_list_without_top_is_one_page_on_azure(
+    compat_host: HttpHost, compat: Compat, caplog: pytest.LogCaptureFixture
+) -> None:
+    api = Api(compat_host)
+    for number in range(101):
+        await compat_host.durable.hub.start("Approval", instance_id=f"i-{number}")
+        await compat_host.durable.hub.signal_entity("Keeper", f"k-{number}", "keep", "1")
+    await compat_host.durable.hub.idle()
+    for route in ("/instances", "/entities"):
+        for _ in range(2):
+            response, page = await api("GET", route)
+            token = response.headers.get("x-ms-continuation-token")
+            assert (len(page), token is None) == ((101, True) if compat == "fixed" else (100, False))
+        if token is not None:
+            _, page = await api("GET", route, headers={"x-ms-continuation-token": token})
+            assert len(page) == 1
+        warned = caplog.text.count(f"first-page: a reader of {route} ")
+        assert warned == (1 if compat == "azure" else 0), "once is enough"
+
+
+@pytest.mark.parametrize("route", ["/instances", "/entities"])
+async def test_tokens_of_others_are_refused(host: HttpHost, api: Api, route: str) -> None:
+    for number in range(2):
+        await host.durable.hub.start("Approval", instance_id=f"i-{number}")
+        await host.durable.hub.signal_entity("Keeper", f"k-{number}", "keep", "1")
+    await host.durable.hub.idle()
+    other = "/entities" if route == "/instances" else "/instances"
+    response, _ = await api("GET", other, params={"top": "1"})
+    for token in ("x", "W10=", "1", "é".encode().decode("latin-1"), response.headers["x-ms-continuation-token"]):
+        response, error = await api("GET", route, headers={"x-ms-continuation-token": token})
+        assert response.status == 400
+        assert error["ExceptionMessage"] == "The continuation token is not one of this list."
+
+
 @pytest.mark.parametrize("params", [{"top": "0"}, {"runtimeStatus": "Lost"}, {"createdTimeFrom": "yesterday"}])
 async def test_malformed_queries_are_refused(api: Api, params: dict[str, str]) -> None:
     response, error = await api("GET", "/instances", params=params)
@@ -159,7 +275,7 @@ async def test_purge_many_needs_a_beginning(api: Api) -> None:
 @pytest.mark.parametrize("verb", ["terminate", "suspend", "resume", "rewind", "raiseEvent/decided"])
 async def test_verbs_know_the_unknown_and_the_ended(host: HttpHost, api: Api, verb: str) -> None:
     assert (await api("POST", f"/instances/nobody/{verb}"))[0].status == 404
-    await api("POST", "/orchestrators/sequence/e", json=1)
+    await api("POST", "/orchestrators/sequence/e", json="1")
     await host.durable.settled("e")
     assert (await api("POST", f"/instances/e/{verb}"))[0].status == 410
 
@@ -181,7 +297,7 @@ async def test_restart(host: HttpHost, api: Api) -> None:
 
 async def test_entities(host: HttpHost, api: Api) -> None:
     assert (await api("GET", "/entities/Counter/$"))[0].status == 404
-    assert (await api("POST", "/entities/Counter/$", params={"op": "add"}, json=5))[0].status == 202
+    assert (await api("POST", "/entities/Counter/$", params={"op": "add"}, json="5"))[0].status == 202
     assert (await api("POST", "/entities/Counter/b", params={"op": "add"}, json="6"))[0].status == 202
     await host.durable.hub.idle()
     assert (await api("GET", "/entities/counter/$"))[1] == 5

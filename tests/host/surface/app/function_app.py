@@ -129,6 +129,12 @@ def sequence(context: df.DurableOrchestrationContext) -> Turns:
     return second
 
 
+@app.orchestration_trigger(context_name="context")
+def reading(context: df.DurableOrchestrationContext) -> Turns:
+    value = yield context.call_activity("same", context.get_input())
+    return value
+
+
 @app.orchestration_trigger(context_name="context", orchestration="Approval")
 def approval(context: df.DurableOrchestrationContext) -> Turns:
     answer = yield context.wait_for_external_event("decided")
@@ -150,6 +156,11 @@ def slow(context: df.DurableOrchestrationContext) -> Turns:
 @app.activity_trigger(input_name="number", activity="add_one")
 def increment(number: int) -> int:
     return number + 1
+
+
+@app.activity_trigger(input_name="value")
+def same(value: Any) -> Any:
+    return value
 
 
 @app.activity_trigger(input_name="text")
@@ -177,6 +188,11 @@ def Counter(context: df.DurableEntityContext) -> None:
     if context.operation_name == "add":
         context.set_state(value + context.get_input())
     context.set_result(value)
+
+
+@app.entity_trigger(context_name="context")
+def Keeper(context: df.DurableEntityContext) -> None:
+    context.set_state(context.get_input())
 
 
 # Timers
