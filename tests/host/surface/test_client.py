@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import azure.functions as func
@@ -10,6 +11,7 @@ import pytest
 from azure.durable_functions import DurableOrchestrationClient, EntityId, OrchestrationRuntimeStatus
 from azure.durable_functions.models.utils import http_utils
 
+from host.options import Compat
 from host.testing_http import HttpHost
 
 EARLY = datetime(2000, 1, 1, tzinfo=UTC)
@@ -150,18 +152,35 @@ async def test_lists(host: HttpHost, client: DurableOrchestrationClient) -> None
     assert await client.get_status_by(EARLY, runtime_status=[OrchestrationRuntimeStatus.Canceled]) == []
 
 
+@pytest.fixture
+async def either(compat_host: HttpHost) -> AsyncIterator[DurableOrchestrationClient]:
+    """The client against a host of either mode."""
+    yield DurableOrchestrationClient(compat_host.server.binding.text())
+    await http_utils._close_session()
+    http_utils._client_session = None
+
+
 @pytest.mark.parametrize("value", [{"a": 1}, [1], 5, "word", True])
-async def test_the_clients_own_inputs_are_read_in_both_modes(compat_host: HttpHost, value: object) -> None:
-    client = DurableOrchestrationClient(compat_host.server.binding.text())
-    try:
-        await client.start_new("reading", "in", value)
-        await client.signal_entity(EntityId("Keeper", "k"), "keep", value)
-        await compat_host.durable.hub.idle()
-        assert (await client.get_status("in")).output == value
-        assert (await client.read_entity_state(EntityId("Keeper", "k"))).entity_state == value
-    finally:
-        await http_utils._close_session()
-        http_utils._client_session = None
+async def test_what_the_client_sends_means_the_same_in_both_modes(
+    compat_host: HttpHost, either: DurableOrchestrationClient, value: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    await either.start_new("reading", "in", value)
+    await either.signal_entity(EntityId("Keeper", "k"), "keep", value)
+    await either.start_new("Approval", "asked")
+    await either.raise_event("asked", "decided", value)
+    await compat_host.durable.hub.idle()
+    assert (await either.get_status("in")).output == value
+    assert (await either.read_entity_state(EntityId("Keeper", "k"))).entity_state == value
+    assert (await either.get_status("asked")).output == json.dumps(value), "an event arrives as text"
+    assert "plain-json" not in caplog.text
+
+
+async def test_the_client_sees_the_first_page_alone_on_azure(
+    compat_host: HttpHost, compat: Compat, either: DurableOrchestrationClient
+) -> None:
+    for number in range(101):
+        await compat_host.durable.hub.start("Approval", instance_id=f"i-{number}")
+    assert len(await either.get_status_all()) == (100 if compat == "azure" else 101)
 
 
 async def test_purge(host: HttpHost, client: DurableOrchestrationClient) -> None:
