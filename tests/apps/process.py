@@ -59,8 +59,12 @@ class AppProcess:
             self._process = subprocess.Popen(
                 [*command, "--data", str(self._data), *options], cwd=ROOT, env=environ, stdout=log, stderr=log
             )
-        until(lambda: self._process.poll() is not None or f"Ready at {self.origin} " in self.output, "the host")
-        assert self._process.poll() is None, f"the host did not start:\n{self.output}"
+        end = time.monotonic() + WAIT
+        while f"Ready at {self.origin} " not in self.output:
+            if self._process.poll() is not None or time.monotonic() > end:
+                self._process.kill()
+                raise AssertionError(f"the host did not start:\n{self.output}")
+            time.sleep(0.02)
 
     @property
     def output(self) -> str:

@@ -82,7 +82,7 @@ def inspect_fleet(context: df.DurableOrchestrationContext) -> Turns:
 
 @app.orchestration_trigger(context_name="context")
 def inspect_one(context: df.DurableOrchestrationContext) -> Turns:
-    """Book the garage for a vehicle that has run far enough; the odometer may fail to be read twice."""
+    """Book the garage for a vehicle that has run far enough; an odometer may take several tries."""
     plate = context.get_input()
     known = yield context.call_entity(vehicle(plate), "show")
     worn = yield context.call_activity_with_retry("measure_wear", AGAIN, [context.instance_id, plate, known])
@@ -94,7 +94,7 @@ def inspect_one(context: df.DurableOrchestrationContext) -> Turns:
 
 @app.activity_trigger(input_name="known")
 def measure_wear(known: list) -> bool:  # type: ignore[type-arg]  # Azure takes no list[...]
-    """Whether a vehicle must be serviced. A plate that begins with Z cannot be read twice in each inspection."""
+    """Whether a vehicle must be serviced. One whose plate begins with Z is read at the third try only."""
     inspection, plate, state = known
     if plate.startswith("Z") and failures.setdefault(inspection, 0) < 2:
         failures[inspection] += 1
@@ -175,7 +175,7 @@ async def drive_vehicle(req: func.HttpRequest, client: df.DurableOrchestrationCl
 
 
 @app.route(route="vehicles/{plate:length(5)}", methods=["GET", "HEAD"])
-@app.durable_client_input(client_name="client")
+@app.durable_client_input(client_name="client", task_hub="FleetHub", connection_name="Storage")
 async def show_vehicle(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
     """What is known of a vehicle."""
     known = await client.read_entity_state(vehicle(req.route_params["plate"]), "FleetHub", "Storage")
