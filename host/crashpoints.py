@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import os
 
-CRASH_POINTS = frozenset({"before-commit", "after-commit", "after-activity", "before-entity-commit"})
+CRASH_POINTS = frozenset(
+    {
+        "mid-batch",  # in a transaction of several jobs, between two of them
+        "before-commit",  # all jobs of a transaction have run
+        "before-answer",  # a transaction is on disk, and those who wait for it do not know yet
+        "after-commit",  # of a turn: what it set in motion has not begun
+        "after-activity",  # its result is not written
+        "before-entity-commit",
+    }
+)
 """Named in ``HOST_CRASH_AT``; ``name:3`` dies at the third pass."""
 KILLED = 137
 _name, _, _count = os.environ.get("HOST_CRASH_AT", "").partition(":")

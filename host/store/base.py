@@ -74,6 +74,25 @@ class Loaded:
     """In order of arrival."""
     due: tuple[Timer, ...]
     """Timers that are due, by time."""
+    unread_history: bool = False
+    """There is a history; it was not asked for."""
+
+    @property
+    def has_history(self) -> bool:
+        """Whether the execution has begun, also when its history was not asked for."""
+        return self.unread_history or bool(self.history)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What an instance waits for, and what waits for it."""
+
+    timers: tuple[Timer, ...]
+    """Neither fired nor cancelled, by time."""
+    activities: tuple[Activity, ...]
+    """Scheduled and not ended, by task number."""
+    messages: tuple[Message, ...]
+    """Not taken up yet, in order of arrival."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +100,7 @@ class Turn:
     """What one turn of an orchestration changes, all or nothing."""
 
     instance: InstanceStatus
+    """Written whole, but for ``created``, which stays, and ``input``, which changes with ``replace_history`` alone."""
     append: tuple[Event, ...] = ()
     """New events, after those that the store has."""
     replace_history: bool = False
@@ -119,8 +139,16 @@ class Backlog:
 class Store(Protocol):
     """Durable state of one task hub. A method that writes returns after the write is durable."""
 
+    @property
+    def fault(self) -> str | None:
+        """What is wrong with the database at present, in words without values; None: nothing.
+
+        A call that meets a fault raises; it may be made again. The next one that succeeds ends the fault. A damaged
+        file takes no writes until a check finds it whole again; what can be read of it is still read.
+        """
+
     async def open(self) -> None:
-        """Create or check the schema."""
+        """Create or check the schema. Raises RuntimeError, with a sentence, if the database cannot be used."""
 
     async def close(self) -> None:
         """Finish writes and release files."""
@@ -137,8 +165,14 @@ class Store(Protocol):
         To an entity, everything is posted and the answer is ``RUNNING``.
         """
 
-    async def load(self, instance_id: str, now: datetime) -> Loaded | None:
-        """Instance with history, inbox and due timers; None: unknown."""
+    async def load(self, instance_id: str, now: datetime, *, history: bool = True) -> Loaded | None:
+        """Instance with history, inbox and due timers; None: unknown.
+
+        ``history`` False leaves the history out: for who has it already.
+        """
+
+    async def waiting(self, instance_id: str) -> Waiting:
+        """What keeps an instance from going on; of an unknown one, nothing."""
 
     async def commit(self, *turns: Turn) -> frozenset[str]:
         """Write turns, all or nothing. Returns the ids of ``starts`` refused because such an instance runs."""
@@ -166,3 +200,9 @@ class Store(Protocol):
 
     async def purge(self, instance_ids: Sequence[str]) -> int:
         """Forget those of the instances that have ended; how many."""
+
+    async def purge_where(self, query: InstanceQuery) -> int:
+        """Forget all ended instances that match, whatever ``top`` and ``token`` say; how many.
+
+        In several transactions, each of whole instances: a crash leaves those that were not reached.
+        """

@@ -5,10 +5,11 @@ from __future__ import annotations
 import itertools
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from host.model import EntityPage, EntityQuery, EntityStatus, Event, InstanceQuery, InstanceStatus, Page, Status
-from host.store.base import Activity, ActivityKey, Backlog, EntityTurn, Loaded, Message, Start, Timer, Turn
+from host.store.base import Activity, ActivityKey, Backlog, EntityTurn, Loaded, Message, Start, Timer, Turn, Waiting
 
 
 class MemoryStore:
@@ -22,6 +23,11 @@ class MemoryStore:
         self._timers: defaultdict[str, dict[int, Timer]] = defaultdict(dict)
         self._entities: dict[str, EntityStatus] = {}
         self._order = itertools.count(1)
+
+    @property
+    def fault(self) -> str | None:
+        """Nothing can be wrong."""
+        return None
 
     async def open(self) -> None:
         """Nothing to open."""
@@ -67,28 +73,41 @@ class MemoryStore:
         seq = next(self._order)
         self._inbox[message.target][seq] = Message(message.target, message.event, message.execution, seq)
 
-    async def load(self, instance_id: str, now: datetime) -> Loaded | None:
+    async def load(self, instance_id: str, now: datetime, *, history: bool = True) -> Loaded | None:
         instance = self._instances.get(instance_id)
         if instance is None:
             return None
-        due = (timer for timer in self._timers[instance_id].values() if timer.due <= now)
+        events = self._history.get(instance_id, ())
         return Loaded(
             instance,
-            self._history.get(instance_id, ()),
+            events if history else (),
             tuple(self._inbox[instance_id].values()),
-            tuple(sorted(due, key=lambda timer: (timer.due, timer.task))),
+            tuple(timer for timer in self._by_time(instance_id) if timer.due <= now),
+            unread_history=bool(events) and not history,
         )
+
+    async def waiting(self, instance_id: str) -> Waiting:
+        activities = (activity for key, activity in self._activities.items() if key.instance == instance_id)
+        return Waiting(
+            tuple(self._by_time(instance_id)),
+            tuple(sorted(activities, key=lambda activity: activity.key.task)),
+            tuple(self._inbox.get(instance_id, {}).values()),
+        )
+
+    def _by_time(self, instance_id: str) -> list[Timer]:
+        return sorted(self._timers.get(instance_id, {}).values(), key=lambda timer: (timer.due, timer.task))
 
     async def commit(self, *turns: Turn) -> frozenset[str]:
         return frozenset().union(*(self._commit(turn) for turn in turns))
 
     def _commit(self, turn: Turn) -> frozenset[str]:
         key = turn.instance.instance_id
-        if key not in self._instances:
+        if (known := self._instances.get(key)) is None:
             return frozenset()
         if turn.replace_history:
             self._clear_execution(key)
-        self._instances[key] = turn.instance
+        text = turn.instance.input if turn.replace_history else known.input
+        self._instances[key] = replace(turn.instance, created=known.created, input=text)
         self._history[key] = (*self._history.get(key, ()), *turn.append)
         for seq in turn.consumed:
             self._inbox[key].pop(seq, None)
@@ -169,6 +188,9 @@ class MemoryStore:
         for key in gone:
             self._forget(key)
         return len(gone)
+
+    async def purge_where(self, query: InstanceQuery) -> int:
+        return await self.purge([key for key, instance in self._instances.items() if _matches(instance, query)])
 
 
 def _matches(instance: InstanceStatus, query: InstanceQuery) -> bool:

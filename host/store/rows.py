@@ -4,26 +4,61 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from host.model import Event, EventKind, Failure, Parent, Status
 
 _DEFAULTS = {field.name: field.default for field in dataclasses.fields(Event) if field.name not in ("kind", "at")}
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+"""Made once: ``json.dumps`` with separators makes an encoder at each call."""
 
 
 def event_text(event: Event) -> str:
     """Inverse of ``event_of``."""
-    row: dict[str, Any] = {"kind": int(event.kind), "at": event.at.isoformat()}
-    for name, default in _DEFAULTS.items():
-        if (value := getattr(event, name)) != default:
-            row[name] = _plain(value)
-    return json.dumps(row, separators=(",", ":"))
+    return _encode(_row(event))
 
 
 def event_of(text: str) -> Event:
     """An event as it was."""
-    row = json.loads(text)
+    return _event(json.loads(text))
+
+
+def events_text(events: Sequence[Event]) -> str:
+    """The events of one turn as one text. Inverse of ``events_of``."""
+    return _encode([_row(event) for event in events])
+
+
+def events_of(text: str) -> list[Event]:
+    """Events as they were."""
+    return [_event(row) for row in json.loads(text)]
+
+
+def parent_row(parent: Parent) -> list[Any]:
+    """Inverse of ``Parent(*row)``."""
+    return [parent.instance, parent.execution, parent.name, parent.task]
+
+
+def failure_row(failure: Failure) -> list[Any]:
+    """Inverse of ``failure_of``."""
+    return [failure.type, failure.text, failure.frames]
+
+
+def failure_of(row: list[Any]) -> Failure:
+    """A failure from its three fields."""
+    return Failure(row[0], row[1], tuple(row[2]))
+
+
+def _row(event: Event) -> dict[str, Any]:
+    row: dict[str, Any] = {"kind": event.kind.value, "at": event.at.isoformat()}
+    for name, default in _DEFAULTS.items():
+        if (value := getattr(event, name)) != default:
+            row[name] = _plain(value)
+    return row
+
+
+def _event(row: dict[str, Any]) -> Event:
     row["kind"] = EventKind(row["kind"])
     row["at"] = datetime.fromisoformat(row["at"])
     if "due" in row:
@@ -37,14 +72,11 @@ def event_of(text: str) -> Event:
     return Event(**row)
 
 
-def failure_of(row: list[Any]) -> Failure:
-    """A failure from its three fields."""
-    return Failure(row[0], row[1], tuple(row[2]))
-
-
 def _plain(value: object) -> object:
     if isinstance(value, datetime):
         return value.isoformat()
-    if isinstance(value, Parent | Failure):
-        return list(dataclasses.astuple(value))
+    if isinstance(value, Parent):
+        return parent_row(value)
+    if isinstance(value, Failure):
+        return failure_row(value)
     return value

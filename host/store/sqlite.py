@@ -4,91 +4,101 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import itertools
 import os
 import sqlite3
+import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from host.model import EntityPage, EntityQuery, EntityStatus, Event, InstanceQuery, InstanceStatus, Page, Status
 from host.store import sqlite_reads as reads
 from host.store import sqlite_writes as writes
-from host.store.base import Backlog, EntityTurn, Loaded, Message, Start, Turn
-from host.store.statements import SQL
+from host.store.base import Backlog, EntityTurn, Loaded, Message, Start, Turn, Waiting
+from host.store.faults import DAMAGED, fault_of
+from host.store.link import Link, connect
+from host.store.migrations import migrate
+from host.store.reader import Reader
 from host.store.writer import Writer
 
-SCHEMA_VERSION = "1"
+PURGED_AT_ONCE = 200
+"""Instances in one transaction of ``purge_where``: others write in between."""
 T = TypeVar("T")
 Connection = sqlite3.Connection
 
 
 class SqliteStore:
-    """``path`` of the database file; its folder is made if need be."""
+    """``path`` of the database file; its folder is made if need be.
 
-    def __init__(self, path: Path) -> None:
+    ``busy_seconds``: how long a call waits for another program that holds a lock.
+    """
+
+    def __init__(self, path: Path, *, busy_seconds: float = 10.0) -> None:
         self._path = path
+        self._connect = partial(connect, path, busy_seconds)
+        self._damaged = threading.Event()
+        self._writing = Link(self._connect, self._damaged, checks=True)
+        self._reading = Link(self._connect, self._damaged, checks=False)
         self._writer: Writer | None = None
-        self._readers: ThreadPoolExecutor | None = None
-        self._reading: Connection | None = None
+        self._reader: Reader | None = None
+        self._order = itertools.count(1)
         self._lock = -1
 
+    @property
+    def fault(self) -> str | None:
+        return DAMAGED if self._damaged.is_set() else self._writing.fault or self._reading.fault
+
     async def open(self) -> None:
-        self._lock = await asyncio.to_thread(_prepare, self._path)
-        self._writer = Writer(self._connect)
-        self._readers = ThreadPoolExecutor(1, thread_name_prefix="hub-reader")
-        self._reading = self._connect()
+        self._lock, last = await asyncio.to_thread(_prepare, self._path, self._connect)
+        self._order = itertools.count(last + 1)
+        self._writer = Writer(self._writing)
+        self._reader = Reader(self._reading)
 
     async def close(self) -> None:
         assert self._writer is not None
-        assert self._readers is not None
-        assert self._reading is not None
+        assert self._reader is not None
         await self._writer.close()
-        self._readers.shutdown()
-        self._reading.close()
+        await self._reader.close()
         os.close(self._lock)
-
-    def _connect(self) -> Connection:
-        return _connect(self._path)
 
     async def _write(self, job: Callable[[Connection], T]) -> T:
         assert self._writer is not None
         return await self._writer.run(job)
 
     async def _read(self, job: Callable[[Connection], T]) -> T:
-        connection = self._reading
-        assert connection is not None
-
-        def snapshot() -> T:
-            connection.execute("BEGIN")
-            try:
-                return job(connection)
-            finally:
-                connection.execute("COMMIT")
-
-        return await asyncio.get_running_loop().run_in_executor(self._readers, snapshot)
+        assert self._reader is not None
+        return await self._reader.run(job)
 
     async def backlog(self) -> Backlog:
         return await self._read(reads.backlog)
 
     async def start(self, start: Start) -> Status | None:
-        return await self._write(lambda c: writes.start_instance(c, start))
+        return await self._write(lambda c: writes.start_instance(c, start, self._order))
 
     async def post(self, message: Message) -> Status | None:
-        return await self._write(lambda c: writes.post(c, message))
+        return await self._write(lambda c: writes.post(c, message, self._order))
 
-    async def load(self, instance_id: str, now: datetime) -> Loaded | None:
-        return await self._read(lambda c: reads.load(c, instance_id, now))
+    async def load(self, instance_id: str, now: datetime, *, history: bool = True) -> Loaded | None:
+        return await self._read(lambda c: reads.load(c, instance_id, now, history=history))
+
+    async def waiting(self, instance_id: str) -> Waiting:
+        return await self._read(lambda c: reads.waiting(c, instance_id))
 
     async def commit(self, *turns: Turn) -> frozenset[str]:
-        return await self._write(lambda c: frozenset().union(*(writes.commit_turn(c, turn) for turn in turns)))
+        return await self._write(
+            lambda c: frozenset().union(*(writes.commit_turn(c, turn, self._order) for turn in turns))
+        )
 
     async def load_entity(self, entity: str, limit: int) -> tuple[EntityStatus | None, tuple[Message, ...]]:
         return await self._read(lambda c: (reads.read_entity(c, entity), reads.read_inbox(c, entity, limit)))
 
     async def commit_entity(self, turn: EntityTurn) -> None:
-        await self._write(lambda c: writes.commit_entity(c, turn))
+        await self._write(lambda c: writes.commit_entity(c, turn, self._order))
 
     async def get(self, instance_id: str) -> InstanceStatus | None:
         return await self._read(lambda c: reads.read_instance(c, instance_id))
@@ -108,18 +118,31 @@ class SqliteStore:
     async def purge(self, instance_ids: Sequence[str]) -> int:
         return await self._write(lambda c: sum(writes.purge(c, instance_id) for instance_id in instance_ids))
 
+    async def purge_where(self, query: InstanceQuery) -> int:
+        everything = replace(query, top=None, token=None)
+        purged = 0
+        while gone := await self._write(lambda c: writes.purge_where(c, everything, PURGED_AT_ONCE)):
+            purged += gone
+        return purged
 
-def _prepare(path: Path) -> int:
-    """Make the file and its schema. Returns the descriptor that keeps other hosts out until it is closed."""
+
+def _prepare(path: Path, connect: Callable[[], Connection]) -> tuple[int, int]:
+    """Make the file and its schema.
+
+    Returns the descriptor that keeps other hosts out until it is closed, and the greatest ``seq`` in the file.
+    """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     lock = _lock(path)
     try:
-        _migrate(path)
-    except BaseException:
+        with closing(connect()) as connection:
+            migrate(connection, path)
+            return lock, reads.last_message(connection)
+    except BaseException as error:
         os.close(lock)
+        if isinstance(error, sqlite3.Error):
+            raise RuntimeError(f"{path} cannot be used: {fault_of(error) or type(error).__name__}.") from error
         raise
-    return lock
 
 
 def _lock(path: Path) -> int:
@@ -130,21 +153,3 @@ def _lock(path: Path) -> int:
         os.close(lock)
         raise RuntimeError(f"{path} is in use by another host: stop it, or use another data folder.") from error
     return lock
-
-
-def _migrate(path: Path) -> None:
-    connection = _connect(path)
-    connection.executescript(SQL["schema"])
-    connection.execute(SQL["put_meta"], {"key": "schema", "value": SCHEMA_VERSION})
-    (found,) = connection.execute(SQL["get_meta"], {"key": "schema"}).fetchone()
-    connection.close()
-    if found != SCHEMA_VERSION:
-        raise RuntimeError(f"{path} has schema {found}, this host needs {SCHEMA_VERSION}: use another data folder.")
-
-
-def _connect(path: Path) -> Connection:
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=FULL")
-    connection.execute("PRAGMA busy_timeout=10000")
-    return connection

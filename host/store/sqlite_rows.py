@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import json
-from dataclasses import astuple
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from host.model import EntityStatus, InstanceStatus, Parent, Status
 from host.store.base import Activity, ActivityKey, Timer
-from host.store.rows import failure_of
+from host.store.rows import failure_of, failure_row, parent_row
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Row = tuple[Any, ...]
 
 
-def micros(when: datetime | None) -> int | None:
+def micros(when: datetime) -> int:
     """Microseconds since 1970; inverse of ``time_of``."""
-    return None if when is None else (when - EPOCH) // timedelta(microseconds=1)
+    return (when - EPOCH) // timedelta(microseconds=1)
 
 
 def time_of(micros: int) -> datetime:
@@ -25,33 +24,28 @@ def time_of(micros: int) -> datetime:
     return EPOCH + timedelta(microseconds=micros)
 
 
-def _json(value: Any) -> str | None:
-    return None if value is None else json.dumps(astuple(value))
-
-
 def instance_row(instance: InstanceStatus) -> dict[str, Any]:
-    """Inverse of ``instance_of``."""
+    """Named parameters; all but the input, which has a table of its own."""
     return {
         "id": instance.instance_id,
         "execution": instance.execution_id,
         "name": instance.name,
         "version": instance.version,
-        "status": instance.status,
+        "status": instance.status.value,
         "created": micros(instance.created),
         "updated": micros(instance.updated),
-        "input": instance.input,
         "output": instance.output,
         "custom_status": instance.custom_status,
-        "parent": _json(instance.parent),
+        "parent": json.dumps(parent_row(instance.parent)) if instance.parent else None,
         "traceparent": instance.traceparent,
-        "failure": _json(instance.failure),
-        "waits": json.dumps(dict(instance.waits)),
+        "failure": json.dumps(failure_row(instance.failure)) if instance.failure else None,
+        "waits": json.dumps(dict(instance.waits)) if instance.waits else "{}",
         "blocked": instance.blocked,
     }
 
 
 def instance_of(row: Row) -> InstanceStatus:
-    """From a row of ``instances``."""
+    """From a row of ``get_instance`` or ``query_instances``."""
     return InstanceStatus(
         instance_id=row[0],
         execution_id=row[1],
@@ -77,32 +71,34 @@ def entity_of(row: Row) -> EntityStatus:
     return EntityStatus(name=name, key=key, state=row[1], updated=time_of(row[2]))
 
 
-def key_row(key: ActivityKey) -> dict[str, Any]:
+def key_row(number: int, key: ActivityKey) -> dict[str, Any]:
     """Named parameters."""
-    return {"instance": key.instance, "execution": key.execution, "task": key.task}
+    return {"number": number, "execution": key.execution, "task": key.task}
 
 
-def activity_row(activity: Activity) -> dict[str, Any]:
-    """Inverse of ``activity_of``."""
-    more = {"name": activity.name, "input": activity.input, "traceparent": activity.traceparent}
-    return key_row(activity.key) | more
-
-
-def activity_of(row: Row) -> Activity:
-    """From a row of ``activities``."""
-    return Activity(ActivityKey(row[0], row[1], row[2]), row[3], row[4], row[5])
-
-
-def timer_row(timer: Timer) -> dict[str, Any]:
-    """Inverse of ``timer_of``."""
+def activity_row(number: int, activity: Activity) -> dict[str, Any]:
+    """Named parameters."""
+    key = activity.key
     return {
-        "instance": timer.instance,
-        "task": timer.task,
-        "execution": timer.execution,
-        "due": micros(timer.due),
+        "number": number,
+        "execution": key.execution,
+        "task": key.task,
+        "name": activity.name,
+        "input": activity.input,
+        "traceparent": activity.traceparent,
     }
 
 
+def activity_of(row: Row) -> Activity:
+    """From a row of ``get_activities``."""
+    return Activity(ActivityKey(row[0], row[1], row[2]), row[3], row[4], row[5])
+
+
+def timer_row(number: int, timer: Timer) -> dict[str, Any]:
+    """Named parameters."""
+    return {"number": number, "task": timer.task, "execution": timer.execution, "due": micros(timer.due)}
+
+
 def timer_of(row: Row) -> Timer:
-    """From a row of ``timers``."""
+    """From a row of ``get_timers``."""
     return Timer(row[0], row[1], row[2], time_of(row[3]))

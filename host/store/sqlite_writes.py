@@ -1,88 +1,104 @@
-"""What the SQLite store writes; each function is one job of the writer's transaction."""
+"""What the SQLite store writes; each function is one job of the writer's transaction.
+
+``order`` gives each message its ``seq``. It counts in memory, since one host holds a file: a number is not used twice.
+"""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
-from host.model import Event, Status
+from host.model import InstanceQuery, InstanceStatus, Status
 from host.store.base import EntityTurn, Message, Start, Turn
-from host.store.rows import event_text
-from host.store.sqlite_reads import read_status
+from host.store.rows import event_text, events_text
+from host.store.sqlite_reads import find_instance, query_bounds
 from host.store.sqlite_rows import activity_row, instance_row, key_row, micros, timer_row
 from host.store.statements import SQL
 
 Connection = sqlite3.Connection
+WORK = ("delete_timers", "delete_activities")
 
 
-def start_instance(c: Connection, start: Start) -> Status | None:
+def start_instance(c: Connection, start: Start, order: Iterator[int]) -> Status | None:
     """``Store.start``."""
-    instance_id = start.instance.instance_id
-    if (status := read_status(c, instance_id)) is not None:
+    instance = start.instance
+    if (known := find_instance(c, instance.instance_id)) is not None:
+        number, status = known
         if not (status.ended and start.replace_ended):
             return status
-        _forget(c, instance_id)
-    c.execute(SQL["put_instance"], instance_row(start.instance))
-    _put(c, Message(instance_id, start.event, start.instance.execution_id))
+        _forget(c, number, instance.instance_id)
+    added = c.execute(SQL["add_instance"], instance_row(instance))
+    if instance.input is not None:
+        c.execute(SQL["put_input"], {"number": added.lastrowid, "input": instance.input})
+    _put(c, Message(instance.instance_id, start.event, instance.execution_id), order)
     return None
 
 
-def post(c: Connection, message: Message) -> Status | None:
+def post(c: Connection, message: Message, order: Iterator[int]) -> Status | None:
     """``Store.post``."""
     if message.target.startswith("@"):
-        _put(c, message)
+        _put(c, message, order)
         return Status.RUNNING
-    status = read_status(c, message.target)
-    if status is not None and not status.ended:
-        _put(c, message)
+    known = find_instance(c, message.target)
+    if known is None:
+        return None
+    _, status = known
+    if not status.ended:
+        _put(c, message, order)
     return status
 
 
-def _put(c: Connection, message: Message) -> None:
-    row = {"target": message.target, "execution": message.execution, "event": event_text(message.event)}
+def _put(c: Connection, message: Message, order: Iterator[int]) -> None:
+    event = event_text(message.event)
+    row = {"target": message.target, "seq": next(order), "execution": message.execution, "event": event}
     c.execute(SQL["add_message"], row)
 
 
-def commit_turn(c: Connection, turn: Turn) -> frozenset[str]:
+def commit_turn(c: Connection, turn: Turn, order: Iterator[int]) -> frozenset[str]:
     """One turn of ``Store.commit``."""
     instance_id = turn.instance.instance_id
-    if read_status(c, instance_id) is None:
+    if (known := find_instance(c, instance_id)) is None:
         return frozenset()
+    number, status = known
     if turn.replace_history:
-        _clear(c, "delete_history", "delete_timers", "delete_activities", instance_id=instance_id)
-    c.execute(SQL["put_instance"], instance_row(turn.instance))
-    _append(c, instance_id, turn.append)
-    c.executemany(SQL["delete_message"], [{"seq": seq} for seq in turn.consumed])
-    c.executemany(SQL["delete_activity"], [key_row(key) for key in turn.ended_activities])
-    c.executemany(SQL["delete_timer"], [{"instance": instance_id, "task": task} for task in turn.ended_timers])
+        _clear(c, number, "delete_history", "delete_input", *WORK)
+        if turn.instance.input is not None:
+            c.execute(SQL["put_input"], {"number": number, "input": turn.instance.input})
+    _update(c, number, status, turn.instance)
+    if turn.append:
+        c.execute(SQL["add_history"], {"number": number, "events": events_text(turn.append)})
+    _each(c, "delete_message", [{"target": instance_id, "seq": seq} for seq in turn.consumed])
+    _each(c, "delete_activity", [key_row(number, key) for key in turn.ended_activities])
+    _each(c, "delete_timer", [{"number": number, "task": task} for task in turn.ended_timers])
     if turn.instance.status.ended:
-        _clear(c, "delete_inbox", "delete_timers", "delete_activities", instance_id=instance_id)
-    c.executemany(SQL["add_activity"], [activity_row(activity) for activity in turn.activities])
-    c.executemany(SQL["add_timer"], [timer_row(timer) for timer in turn.timers])
-    refused = frozenset(start.instance.instance_id for start in turn.starts if not _started(c, start))
+        _clear(c, number, *WORK)
+        c.execute(SQL["delete_inbox"], {"target": instance_id})
+    _each(c, "add_activity", [activity_row(number, activity) for activity in turn.activities])
+    _each(c, "add_timer", [timer_row(number, timer) for timer in turn.timers])
+    refused = frozenset(start.instance.instance_id for start in turn.starts if not _started(c, start, order))
     for message in turn.messages:
-        post(c, message)
+        post(c, message, order)
     return refused
 
 
-def _append(c: Connection, instance_id: str, events: Sequence[Event]) -> None:
-    if events:
-        (first,) = c.execute(SQL["next_seq"], {"id": instance_id}).fetchone()
-        rows = [
-            {"instance": instance_id, "seq": seq, "event": event_text(event)} for seq, event in enumerate(events, first)
-        ]
-        c.executemany(SQL["add_history"], rows)
+def _update(c: Connection, number: int, status: Status, instance: InstanceStatus) -> None:
+    """An assignment to the status, even of what it was, would write its index anew."""
+    row = instance_row(instance) | {"number": number}
+    c.execute(SQL["update_instance"], row)
+    if instance.status is not status:
+        c.execute(SQL["update_status"], row)
 
 
-def _started(c: Connection, start: Start) -> bool:
-    if start_instance(c, start) is None:
+def _started(c: Connection, start: Start, order: Iterator[int]) -> bool:
+    if start_instance(c, start, order) is None:
         return True
     if start.if_running is not None:
-        post(c, start.if_running)
+        post(c, start.if_running, order)
     return False
 
 
-def commit_entity(c: Connection, turn: EntityTurn) -> None:
+def commit_entity(c: Connection, turn: EntityTurn, order: Iterator[int]) -> None:
     """``Store.commit_entity``."""
     if turn.status is None:
         c.execute(SQL["delete_entity"], {"id": turn.entity})
@@ -90,32 +106,42 @@ def commit_entity(c: Connection, turn: EntityTurn) -> None:
         status = turn.status
         row = {"id": turn.entity, "name": status.name, "state": status.state, "updated": micros(status.updated)}
         c.execute(SQL["put_entity"], row)
-    c.executemany(SQL["delete_message"], [{"seq": seq} for seq in turn.consumed])
+    _each(c, "delete_message", [{"target": turn.entity, "seq": seq} for seq in turn.consumed])
     for message in turn.messages:
-        post(c, message)
+        post(c, message, order)
 
 
 def purge(c: Connection, instance_id: str) -> bool:
     """One instance of ``Store.purge``: whether it had ended."""
-    status = read_status(c, instance_id)
-    if status is None or not status.ended:
+    known = find_instance(c, instance_id)
+    if known is None or not known[1].ended:
         return False
-    _forget(c, instance_id)
+    _forget(c, known[0], instance_id)
     return True
 
 
-def _forget(c: Connection, instance_id: str) -> None:
-    _clear(
-        c,
-        "delete_instance",
-        "delete_history",
-        "delete_inbox",
-        "delete_timers",
-        "delete_activities",
-        instance_id=instance_id,
-    )
+def purge_where(c: Connection, query: InstanceQuery, top: int) -> int:
+    """At most ``top`` instances of one status for ``Store.purge_where``; how many. 0: there are no more."""
+    for status in query.statuses or Status:
+        if status.ended:
+            bounds = query_bounds(query) | {"status": status.value, "top": top}
+            if rows := c.execute(SQL["query_ended"], bounds).fetchall():
+                for number, instance_id in rows:
+                    _forget(c, number, instance_id)
+                return len(rows)
+    return 0
 
 
-def _clear(c: Connection, *statements: str, instance_id: str) -> None:
+def _forget(c: Connection, number: int, instance_id: str) -> None:
+    _clear(c, number, "delete_instance", "delete_input", "delete_history", *WORK)
+    c.execute(SQL["delete_inbox"], {"target": instance_id})
+
+
+def _clear(c: Connection, number: int, *statements: str) -> None:
     for statement in statements:
-        c.execute(SQL[statement], {"id": instance_id})
+        c.execute(SQL[statement], {"number": number})
+
+
+def _each(c: Connection, statement: str, rows: Sequence[dict[str, Any]]) -> None:
+    if rows:
+        c.executemany(SQL[statement], rows)

@@ -1,10 +1,16 @@
-"""The named statements of ``statements.sql``."""
+"""The named statements of the files beside this module."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-_TEXT = (Path(__file__).parent / "statements.sql").read_text(encoding="utf-8")
-_PARTS = re.split(r"^-- name: (\w+)\n", _TEXT, flags=re.MULTILINE)[1:]
-SQL: dict[str, str] = {name: text.strip() for name, text in zip(_PARTS[::2], _PARTS[1::2], strict=True)}
+
+def named(file: str) -> dict[str, str]:
+    """The parts of a file that lines ``-- name: NAME`` begin, in their order."""
+    text = (Path(__file__).parent / file).read_text(encoding="utf-8")
+    parts = re.split(r"^-- name: (\w+)\n", text, flags=re.MULTILINE)[1:]
+    return {name: statement.strip() for name, statement in zip(parts[::2], parts[1::2], strict=True)}
+
+
+SQL = named("statements.sql")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
 import sqlite3
 import threading
@@ -10,6 +11,8 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from host.crashpoints import crash_point
+from host.store.faults import FULL, fault_of
+from host.store.link import Link
 
 T = TypeVar("T")
 LARGEST_GROUP = 256
@@ -18,35 +21,44 @@ _Outcome = tuple["asyncio.Future[Any]", Any, BaseException | None]
 
 
 class Writer:
-    """Runs jobs, each all or nothing, and answers them when their transaction is durable."""
+    """Runs jobs, each all or nothing, and answers them when their transaction is durable.
 
-    def __init__(self, connect: Callable[[], sqlite3.Connection]) -> None:
-        self._connect = connect
+    A job may run twice: what it does besides its statements must bear that.
+    """
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._loop = asyncio.get_running_loop()
+        self._closed = False
         self._thread = threading.Thread(target=self._serve, name="hub-writer", daemon=True)
         self._thread.start()
 
     async def run(self, job: Callable[[sqlite3.Connection], T]) -> T:
-        """Run ``job`` in a transaction; returns when that is on disk. What the job raises undoes the job alone."""
+        """Run ``job`` in a transaction; returns when that is on disk. What the job raises undoes the job alone.
+
+        Raises what the job raised, sqlite3.Error if the database is at fault, RuntimeError after ``close``.
+        """
+        if self._closed:
+            raise RuntimeError("The store is closed.")
         future: asyncio.Future[T] = self._loop.create_future()
         self._jobs.put((job, future))
         return await future
 
     async def close(self) -> None:
         """Finish what was asked, close the connection."""
+        self._closed = True
         self._jobs.put(None)
         await asyncio.to_thread(self._thread.join)
 
     def _serve(self) -> None:
-        connection = self._connect()
-        while (job := self._jobs.get()) is not None:
+        closing = False
+        while not closing and (job := self._jobs.get()) is not None:
             group, closing = self._gather(job)
-            outcomes = _transaction(connection, group)
-            self._loop.call_soon_threadsafe(_answer, outcomes)
-            if closing:
-                break
-        connection.close()
+            outcomes = self._write(group)
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits
+                self._loop.call_soon_threadsafe(_answer, outcomes)
+        self._link.close()
 
     def _gather(self, first: _Job) -> tuple[list[_Job], bool]:
         group = [first]
@@ -60,38 +72,38 @@ class Writer:
             group.append(job)
         return group, False
 
+    def _write(self, group: list[_Job]) -> list[_Outcome]:
+        """All in one transaction. If that fails for one of them, each in its own.
 
-def _transaction(connection: sqlite3.Connection, group: list[_Job]) -> list[_Outcome]:
-    try:
-        connection.execute("BEGIN IMMEDIATE")
-        outcomes = [_run(connection, job, future) for job, future in group]
-        crash_point("before-commit")
-        connection.execute("COMMIT")
-    except sqlite3.Error as error:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        return [(future, None, error) for _, future in group]
-    return outcomes
+        A disk may be full for one large job alone; any other fault of the database is everybody's.
+        """
+        try:
+            results = self._link.transaction("BEGIN IMMEDIATE", lambda connection: _run(connection, group))
+        except BaseException as error:
+            if len(group) == 1 or fault_of(error) not in (None, FULL):
+                return [(future, None, error) for _, future in group]
+            return [outcome for one in group for outcome in self._write([one])]
+        crash_point("before-answer")
+        return [(future, result, None) for (_, future), result in zip(group, results, strict=True)]
 
 
-def _run(
-    connection: sqlite3.Connection, job: Callable[[sqlite3.Connection], Any], future: asyncio.Future[Any]
-) -> _Outcome:
-    connection.execute("SAVEPOINT job")
-    try:
-        outcome: _Outcome = (future, job(connection), None)
-    except Exception as error:
-        connection.execute("ROLLBACK TO job")
-        outcome = (future, None, error)
-    connection.execute("RELEASE job")
-    return outcome
+def _run(connection: sqlite3.Connection, group: list[_Job]) -> list[Any]:
+    results = []
+    for number, (job, _) in enumerate(group):
+        if number:
+            crash_point("mid-batch")
+        results.append(job(connection))
+    crash_point("before-commit")
+    return results
 
 
 def _answer(outcomes: list[_Outcome]) -> None:
     for future, result, error in outcomes:
-        if future.cancelled():
+        if future.done():  # cancelled
             continue
-        if error is not None:
-            future.set_exception(error)
-        else:
+        if error is None:
             future.set_result(result)
+        elif isinstance(error, Exception) and not isinstance(error, StopIteration):
+            future.set_exception(error)
+        else:  # a future does not take it, or the loop would stop at it
+            future.set_exception(RuntimeError(f"A job of the store raised {type(error).__name__}."))

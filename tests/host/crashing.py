@@ -18,7 +18,7 @@ import azure.durable_functions as df
 from host.clock import SystemClock
 from host.model import InstanceQuery
 from host.store.sqlite import SqliteStore
-from host.testing import FunctionsInvoker, durable_host
+from host.testing import DurableHost, FunctionsInvoker, durable_host
 
 DATA = Path(sys.argv[1])
 
@@ -54,12 +54,16 @@ async def main(count: int) -> None:
     invoker = FunctionsInvoker({"case": case, "child": child}, {"effect": effect}, {"counter": counter})
     async with durable_host(invoker, clock=SystemClock(), store=SqliteStore(DATA / "hub.db")) as host:
         acknowledged = {instance.instance_id for instance in (await host.hub.query(InstanceQuery())).items}
-        for number in range(count):
-            if f"case-{number}" not in acknowledged:
-                await host.hub.start("case", instance_id=f"case-{number}")
-                os.write(1, f"case-{number}\n".encode())
-        for number in range(count):
-            await host.hub.wait(f"case-{number}", 60)
+        ids = [f"case-{number}" for number in range(count)]
+        # All at once, so that their starts share transactions.
+        await asyncio.gather(*(_begin(host, each) for each in ids if each not in acknowledged))
+        for each in ids:
+            await host.hub.wait(each, 60)
+
+
+async def _begin(host: DurableHost, instance_id: str) -> None:
+    await host.hub.start("case", instance_id=instance_id)
+    os.write(1, f"{instance_id}\n".encode())
 
 
 if __name__ == "__main__":

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import stat
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -23,12 +25,16 @@ from host.model import (
     Status,
 )
 from host.starts import new_start
-from host.store import Store
-from host.store.base import Activity, ActivityKey, EntityTurn, Message, Start, Timer, Turn
-from host.store.rows import event_of, event_text
+from host.store import Store, sqlite
+from host.store.base import Activity, ActivityKey, EntityTurn, Message, Start, Timer, Turn, Waiting
+from host.store.rows import event_of, event_text, events_of, events_text
 from host.store.sqlite import SqliteStore
+from host.store.statements import SQL
 
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+PAGE = 4096
+WAL_FRAME_HEADER = 24
+"""https://www.sqlite.org/fileformat2.html#walformat"""
 
 
 @pytest.fixture
@@ -150,6 +156,54 @@ async def test_a_turn_appends_and_removes_what_it_consumed(opened: Store) -> Non
     assert await opened.history("i") == (one, two)
 
 
+async def test_a_history_that_is_not_asked_for_is_known_to_be_there(opened: Store) -> None:
+    start = _start()
+    await opened.start(start)
+    new = await opened.load("i", NOW, history=False)
+    assert new is not None
+    assert (new.history, new.has_history) == ((), False)
+    await opened.commit(Turn(instance=start.instance, append=(start.event,)))
+    cold, warm = await opened.load("i", NOW), await opened.load("i", NOW, history=False)
+    assert cold is not None
+    assert warm is not None
+    assert cold.has_history
+    assert warm.has_history
+    assert cold == replace(warm, history=(start.event,), unread_history=False)
+
+
+async def test_what_an_instance_waits_for_is_told(opened: Store) -> None:
+    start = _start()
+    await opened.start(start)
+    await opened.start(_start("other"))
+    execution = start.instance.execution_id
+    timers = [Timer("i", execution, number, NOW + timedelta(days=9 - number)) for number in range(3)]
+    activities = [Activity(ActivityKey("i", execution, number), f"a{number}", "1") for number in (11, 10, 12)]
+    turn = Turn(instance=start.instance, consumed=(1,), timers=tuple(timers), activities=tuple(activities))
+    await opened.commit(turn)
+    await opened.commit(Turn(instance=start.instance, ended_timers=(1,), ended_activities=(activities[2].key,)))
+    await opened.post(Message("i", _raised("one")))
+    await opened.post(Message("i", _raised("two"), execution))
+    waiting = await opened.waiting("i")
+    assert waiting.timers == (timers[2], timers[0])
+    assert waiting.activities == (activities[1], activities[0])
+    assert [(message.event.name, message.execution) for message in waiting.messages] == [
+        ("one", None),
+        ("two", execution),
+    ]
+    assert await opened.waiting("nobody") == Waiting((), (), ())
+
+
+async def test_only_a_new_history_brings_a_new_input(opened: Store) -> None:
+    start = _start()
+    await opened.start(start)
+    changed = replace(start.instance, input="2", created=NOW + timedelta(days=1))
+    await opened.commit(Turn(instance=changed))
+    assert await opened.get("i") == start.instance
+    for text in ("2", None, "3"):
+        await opened.commit(Turn(instance=replace(start.instance, input=text), replace_history=True))
+        assert await opened.get("i") == replace(start.instance, input=text)
+
+
 async def test_replacing_the_history_drops_timers_and_activities(opened: Store) -> None:
     start = _start()
     await opened.start(start)
@@ -219,7 +273,13 @@ async def test_a_query_narrows_sorts_and_pages(opened: Store, top: int | None) -
     assert await _all(opened, InstanceQuery(top=top, created_from=NOW + timedelta(minutes=1))) == found[2:]
     assert await _all(opened, InstanceQuery(top=top, created_to=NOW)) == found[:2]
     await opened.commit(Turn(instance=replace(await _loaded_instance(opened, "a0-2"), status=Status.FAILED)))
-    assert await _all(opened, InstanceQuery(top=top, statuses=frozenset({Status.FAILED}))) == ["a0-2"]
+    await opened.commit(Turn(instance=replace(await _loaded_instance(opened, "a1-3"), status=Status.RUNNING)))
+    failed, pending, running = (frozenset({each}) for each in (Status.FAILED, Status.PENDING, Status.RUNNING))
+    assert await _all(opened, InstanceQuery(top=top)) == found, "statuses do not change the order"
+    assert await _all(opened, InstanceQuery(top=top, statuses=failed)) == ["a0-2"]
+    assert await _all(opened, InstanceQuery(top=top, statuses=failed | pending)) == ["a0-0", "a1-1", "a0-2", "a0-4"]
+    late = InstanceQuery(top=top, statuses=pending | running, created_from=NOW + timedelta(minutes=1), prefix="a1")
+    assert await _all(opened, late) == ["a1-3"]
 
 
 async def _all(store: Store, query: InstanceQuery) -> list[str]:
@@ -273,6 +333,27 @@ async def test_only_the_ended_are_purged(opened: Store) -> None:
     assert await opened.get("open") is not None
 
 
+async def test_the_ended_that_match_are_purged(opened: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite, "PURGED_AT_ONCE", 2)
+    ends = [Status.COMPLETED] * 5 + [Status.FAILED] * 3 + [Status.RUNNING] * 2
+    for number, status in enumerate(ends):
+        start = _start(f"{'a' if number < 4 else 'b'}{number}", NOW + timedelta(minutes=number))
+        await opened.start(start)
+        await opened.commit(Turn(instance=replace(start.instance, status=status), append=(start.event,)))
+    assert await opened.purge_where(InstanceQuery(prefix="a", created_from=NOW + timedelta(minutes=1), top=1)) == 3
+    assert await opened.purge_where(InstanceQuery(statuses=frozenset({Status.FAILED, Status.RUNNING}))) == 3
+    assert await opened.history("b5") == ()
+    assert await _all(opened, InstanceQuery()) == ["a0", "b4", "b8", "b9"]
+    assert await opened.purge_where(InstanceQuery(created_to=NOW)) == 1
+    assert await opened.purge_where(InstanceQuery()) == 1
+    assert await _all(opened, InstanceQuery()) == ["b8", "b9"]
+
+
+async def test_nothing_is_wrong_with_a_store_that_works(opened: Store) -> None:
+    await opened.start(_start())
+    assert opened.fault is None
+
+
 async def test_content_outlives_the_process(store: Store) -> None:
     await store.open()
     await store.start(_start())
@@ -291,6 +372,37 @@ async def test_files_belong_to_their_owner_alone(tmp_path: Path) -> None:
     assert set(modes.values()) == {0o600}
     assert stat.S_IMODE((tmp_path / "hub").stat().st_mode) == 0o700
     await store.close()
+
+
+async def test_a_turn_writes_few_pages_whatever_the_input(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "hub.db")
+    await store.open()
+    start = new_start("flow", "x" * 100 * PAGE, "i", "1.0", NOW)
+    await store.start(start)
+    running = replace(start.instance, status=Status.RUNNING)
+    await store.commit(Turn(instance=running, append=(_raised("a"),), consumed=(1,)))
+    wal = tmp_path / "hub.db-wal"
+    before = wal.stat().st_size
+    await store.commit(Turn(instance=replace(running, custom_status='"two"'), append=(_raised("b"), _raised("c"))))
+    pages = (wal.stat().st_size - before) // (PAGE + WAL_FRAME_HEADER)
+    assert pages == 3, "the instance, the history, its index"
+    await store.close()
+
+
+async def test_lists_and_histories_are_read_in_the_order_of_an_index(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "hub.db")
+    await store.open()
+    names = ("id", "status", "after_created", "after_id", "created_to", "prefix", "top", "until", "target")
+    for statement in ("query_instances", "query_ended", "get_history", "get_timers_of", "get_inbox"):
+        plan = await store._read(partial(_plan, statement, dict.fromkeys(names, 0)))
+        assert "SCAN" not in plan, statement
+        if statement != "get_timers_of":
+            assert "TEMP B-TREE" not in plan, statement
+    await store.close()
+
+
+def _plan(statement: str, values: dict[str, int], connection: sqlite3.Connection) -> str:
+    return " | ".join(row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {SQL[statement]}", values))
 
 
 async def test_a_second_host_on_the_same_file_is_refused(tmp_path: Path) -> None:
@@ -334,3 +446,4 @@ def test_an_event_survives_its_text() -> None:
         failure=Failure("t", "x", ("f",)),
     )
     assert event_of(event_text(event)) == event
+    assert events_of(events_text([event, event])) == [event, event]
