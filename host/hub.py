@@ -160,8 +160,7 @@ class TaskHub:
 
     async def purge_where(self, query: InstanceQuery) -> int:
         """Forget all ended instances that match; how many."""
-        page = await self._store.query(replace(query, top=None, token=None))
-        return await self._store.purge([instance.instance_id for instance in page.items if instance.status.ended])
+        return await self._store.purge_where(query)
 
     async def signal_entity(
         self,
