@@ -6,11 +6,15 @@ import dataclasses
 import json
 from collections.abc import Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from host.model import Event, EventKind, Failure, Parent, Status
 
-_DEFAULTS = {field.name: field.default for field in dataclasses.fields(Event) if field.name not in ("kind", "at")}
+_OPTIONAL = [field for field in dataclasses.fields(Event) if field.name not in ("kind", "at")]
+_NAMES = [field.name for field in _OPTIONAL]
+_DEFAULTS = [field.default for field in _OPTIONAL]
+_values = attrgetter(*_NAMES)
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 """Made once: ``json.dumps`` with separators makes an encoder at each call."""
 
@@ -52,8 +56,8 @@ def failure_of(row: list[Any]) -> Failure:
 
 def _row(event: Event) -> dict[str, Any]:
     row: dict[str, Any] = {"kind": event.kind.value, "at": event.at.isoformat()}
-    for name, default in _DEFAULTS.items():
-        if (value := getattr(event, name)) != default:
+    for name, value, default in zip(_NAMES, _values(event), _DEFAULTS, strict=True):
+        if value is not default and value != default:  # most are the very object
             row[name] = _plain(value)
     return row
 
