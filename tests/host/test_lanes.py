@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Generator
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from azure.durable_functions import DurableOrchestrationContext
 
 from host.clock import VirtualClock
-from host.lanes import Alarm, Lane, Work
+from host.lanes import Alarm, FairQueue, Lane, Work
+from host.options import HubOptions
+from host.testing import FunctionsInvoker, durable_host
 
 
 async def test_a_key_runs_by_itself_and_again_when_pushed_meanwhile() -> None:
@@ -51,6 +56,83 @@ async def test_lanes_are_fair_between_keys() -> None:
         lane.push(key)
     await load.idle.wait()
     assert order == ["a", "b", "a", "b", "a", "b"]
+
+
+def test_groups_take_turns_and_keys_of_a_group_keep_their_order() -> None:
+    queue = FairQueue[str](lambda key: key[0])
+    for key in ("a1", "a2", "a3", "b1", "c1", "c2"):
+        queue.push(key)
+    assert [queue.pop() for _ in range(3)] == ["a1", "b1", "c1"]
+    queue.push("b2")
+    assert [queue.pop() for _ in range(4)] == ["a2", "c2", "b2", "a3"]
+    assert not queue
+    with pytest.raises(IndexError):
+        queue.pop()
+
+
+def test_without_groups_first_come_is_first_served() -> None:
+    queue = FairQueue[str]()
+    for key in "cab":
+        queue.push(key)
+    assert [queue.pop() for _ in range(3)] == ["c", "a", "b"]
+
+
+async def test_a_key_that_runs_and_waits_is_not_looked_at_again_and_again() -> None:
+    """The work of a lane grows with its keys, not with keys times those that wait for their own end."""
+    looks = 0
+
+    class Key(str):
+        def __hash__(self) -> int:
+            nonlocal looks
+            looks += 1
+            return super().__hash__()
+
+    end = asyncio.Event()
+
+    async def work(key: Key) -> None:
+        if key.startswith("held"):
+            await end.wait()
+
+    load = Work()
+    lane = Lane(work, 101, load)
+    held, passing = [Key(f"held {n}") for n in range(100)], [Key(n) for n in range(1000)]
+    for key in held:
+        lane.push(key)
+    await asyncio.sleep(0)
+    for key in (*held, *passing):
+        lane.push(key)
+    while passing[-1] in lane._waiting or passing[-1] in lane._running:
+        await asyncio.sleep(0)
+    end.set()
+    await load.idle.wait()
+    assert looks < 20 * (len(held) + len(passing))
+
+
+async def test_a_fan_out_does_not_hold_up_another_instance() -> None:
+    order: list[str] = []
+    gate = asyncio.Event()
+
+    async def work(name: str) -> str:
+        await gate.wait()
+        order.append(name)
+        return name
+
+    def fan(context: DurableOrchestrationContext) -> Generator[Any, Any, None]:
+        yield context.task_all([context.call_activity("work", "of many") for _ in range(50)])
+
+    def single(context: DurableOrchestrationContext) -> Generator[Any, Any, None]:
+        yield context.call_activity("work", "alone")
+
+    invoker = FunctionsInvoker({"fan": fan, "single": single}, {"work": work})
+    async with durable_host(invoker, options=HubOptions(max_activities=1)) as host:
+        for name in ("fan", "single"):
+            await host.hub.start(name, instance_id=name)
+            while not await host.hub.history(name):
+                await asyncio.sleep(0.001)
+        gate.set()
+        await host.hub.idle()
+    assert order.index("alone") <= 2
+    assert len(order) == 51
 
 
 @pytest.mark.parametrize(("finish", "expected"), [(True, ["a", "b"]), (False, ["a"])])
