@@ -13,6 +13,8 @@ from azure.durable_functions import DurableOrchestrationContext
 from host.clock import VirtualClock
 from host.lanes import Alarm, FairQueue, Lane, Work
 from host.options import HubOptions
+from host.store.base import Turn
+from host.store.memory import MemoryStore
 from host.testing import FunctionsInvoker, durable_host
 
 
@@ -87,11 +89,13 @@ async def test_a_key_that_runs_and_waits_is_not_looked_at_again_and_again() -> N
             looks += 1
             return super().__hash__()
 
-    end = asyncio.Event()
+    end, passed = asyncio.Event(), asyncio.Event()
 
     async def work(key: Key) -> None:
         if key.startswith("held"):
             await end.wait()
+        elif key == "999":
+            passed.set()
 
     load = Work()
     lane = Lane(work, 101, load)
@@ -101,11 +105,24 @@ async def test_a_key_that_runs_and_waits_is_not_looked_at_again_and_again() -> N
     await asyncio.sleep(0)
     for key in (*held, *passing):
         lane.push(key)
-    while passing[-1] in lane._waiting or passing[-1] in lane._running:
-        await asyncio.sleep(0)
+    await passed.wait()
     end.set()
     await load.idle.wait()
     assert looks < 20 * (len(held) + len(passing))
+
+
+class WatchedStore(MemoryStore):
+    """Tells when two instances have scheduled activities."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.both = asyncio.Event()
+
+    async def commit(self, *turns: Turn) -> frozenset[str]:
+        refused = await super().commit(*turns)
+        if len({key.instance for key in self._activities}) == 2:
+            self.both.set()
+        return refused
 
 
 async def test_a_fan_out_does_not_hold_up_another_instance() -> None:
@@ -124,11 +141,11 @@ async def test_a_fan_out_does_not_hold_up_another_instance() -> None:
         yield context.call_activity("work", "alone")
 
     invoker = FunctionsInvoker({"fan": fan, "single": single}, {"work": work})
-    async with durable_host(invoker, options=HubOptions(max_activities=1)) as host:
+    store = WatchedStore()
+    async with durable_host(invoker, store=store, options=HubOptions(max_activities=1)) as host:
         for name in ("fan", "single"):
             await host.hub.start(name, instance_id=name)
-            while not await host.hub.history(name):
-                await asyncio.sleep(0.001)
+        await store.both.wait()
         gate.set()
         await host.hub.idle()
     assert order.index("alone") <= 2
