@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections import Counter, defaultdict
-from dataclasses import replace
-from datetime import timedelta
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from host.actions import HTTP_ACTIVITY
 from host.clock import Clock
@@ -32,6 +32,18 @@ PATIENCE = 5
 """Failed tries of a turn after which the instance's status says so."""
 
 
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """A function that was not run to its end (its worker died, it is unknown) and is tried again."""
+
+    tries: int
+    """So far."""
+    error: str
+    """Type of the last error, or the host's own sentence."""
+    at: datetime
+    """When it is tried next."""
+
+
 class Engine:
     """Works off the inboxes of one store."""
 
@@ -51,7 +63,7 @@ class Engine:
         self._alarm: Alarm[str] = Alarm(clock, self.wake)
         self._retries: Alarm[Activity] = Alarm(clock, self._activity_lane.push)
         self._finished: defaultdict[str, list[Finished]] = defaultdict(list)
-        self._failures: Counter[str] = Counter()
+        self._failed: dict[ActivityKey | str, Retry] = {}
         self._waiters: defaultdict[str, set[asyncio.Future[InstanceStatus]]] = defaultdict(set)
 
     async def open(self) -> None:
@@ -96,6 +108,14 @@ class Engine:
         if not waiters:
             self._waiters.pop(instance_id, None)
 
+    def retry_of(self, work: ActivityKey | str) -> Retry | None:
+        """Of an activity, or of the turn of an instance or entity; None: it did not fail lately."""
+        return self._failed.get(work)
+
+    def busy(self, instance_id: str) -> bool:
+        """Whether a turn of the instance is under way, or waits for a place."""
+        return self._turn_lane.holds(instance_id)
+
     async def _turn(self, instance_id: str) -> None:
         finished = self._finished.pop(instance_id, [])
         try:
@@ -105,14 +125,14 @@ class Engine:
             self._later(instance_id, error)
             await self._mark(instance_id)
             return
-        self._failures.pop(instance_id, None)
+        self._failed.pop(instance_id, None)
         crash_point("after-commit")
         await self._go_on(instance_id, progress)
 
     async def _mark(self, instance_id: str) -> None:
         """Show in the status of an instance that it needs a person."""
         instance = await self._store.get(instance_id)
-        if self._failures[instance_id] == PATIENCE and instance is not None:
+        if self._failed[instance_id].tries == PATIENCE and instance is not None:
             reason = (
                 f"Its orchestrator could not be run to its end {PATIENCE} times; the log says why. It is tried again."
             )
@@ -145,7 +165,7 @@ class Engine:
         except Exception as error:
             self._later(entity, error)
             return
-        self._failures.pop(entity, None)
+        self._failed.pop(entity, None)
         for target in woken:
             self.wake(target)
 
@@ -156,7 +176,7 @@ class Engine:
         except Exception as error:
             self._again(activity, error)
             return
-        self._failures.pop(_label(key), None)
+        self._failed.pop(key, None)
         crash_point("after-activity")
         self._finished[key.instance].append(Finished(key, event))
         self.wake(key.instance)
@@ -193,23 +213,25 @@ class Engine:
         return known[name.lower()]
 
     def _again(self, activity: Activity, error: Exception) -> None:
-        key = _label(activity.key)
-        self._failures[key] += 1
-        delay = min(2 ** self._failures[key], LONGEST_BACKOFF)
+        label = f"{activity.key.instance}/{activity.key.task}"
+        delay = self._fail(activity.key, error)
         log.error(
-            "Activity %s of %s was not run to its end (%s), again in %d s", activity.name, key, _short(error), delay
+            "Activity %s of %s was not run to its end (%s), again in %d s", activity.name, label, _short(error), delay
         )
-        self._retries.set(self._clock.now() + timedelta(seconds=delay), activity)
+        self._retries.set(self._failed[activity.key].at, activity)
 
     def _later(self, target: str, error: Exception) -> None:
-        self._failures[target] += 1
-        delay = min(2 ** self._failures[target], LONGEST_BACKOFF)
+        delay = self._fail(target, error)
         log.error("%s could not take its turn (%s), again in %d s", target, _short(error), delay, exc_info=error)
-        self._alarm.set(self._clock.now() + timedelta(seconds=delay), target)
+        self._alarm.set(self._failed[target].at, target)
 
-
-def _label(key: ActivityKey) -> str:
-    return f"{key.instance}/{key.task}"
+    def _fail(self, work: ActivityKey | str, error: Exception) -> int:
+        """Count a failed try; after how many seconds to try again."""
+        known = self._failed.get(work)
+        tries = known.tries + 1 if known else 1
+        delay: int = min(2**tries, LONGEST_BACKOFF)
+        self._failed[work] = Retry(tries, _short(error), self._clock.now() + timedelta(seconds=delay))
+        return delay
 
 
 def _short(error: Exception) -> str:

@@ -20,6 +20,7 @@ from host.errors import (
     UnknownInstance,
     WrongState,
 )
+from host.explain import Explainer
 from host.invocation import Invoker, Kind
 from host.model import (
     EntityPage,
@@ -56,7 +57,14 @@ class TaskHub:
         self._invoker = invoker
         self._clock = clock
         self._engine = Engine(store, invoker, clock, self.options)
+        self.explainer = Explainer(store, invoker, self._engine, self.options)
         self._stopped = asyncio.Event()
+
+    @property
+    def fault(self) -> str | None:
+        """What is wrong with the store at present, without values; None: nothing, or a store that cannot tell."""
+        fault: str | None = getattr(self._store, "fault", None)
+        return fault
 
     async def run(self) -> None:
         """Open the store, take up what an earlier process left, and work until ``stop``. ``ready`` is set when open."""

@@ -102,6 +102,10 @@ class Lane(Generic[K]):
             self._queue.push(key)
             self._fill()
 
+    def holds(self, key: K) -> bool:
+        """Whether the key is worked on or waits for it."""
+        return key in self._running or key in self._waiting
+
     async def drain(self, *, finish: bool) -> None:
         """Take nothing more and return when running work, and with ``finish`` queued work too, has ended."""
         self._open = False

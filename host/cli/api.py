@@ -16,6 +16,14 @@ from host.settings import StartupError
 TIMEOUT = 60.0
 
 
+class Refused(StartupError):
+    """The host refused; ``status`` is that of its answer."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+
+
 class Api:
     """The management API and ``/admin`` of a running host."""
 
@@ -46,7 +54,7 @@ class Api:
         finally:
             self._connection.close()
         if answer.status >= 400:
-            raise StartupError(_refusal(answer.status, text))
+            raise Refused(answer.status, _refusal(answer.status, text))
         return json.loads(text) if text else None
 
 

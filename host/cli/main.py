@@ -19,13 +19,15 @@ DATA = Path(".data/host")
 
 VERBS = {
     "start": "serve an app until stopped",
-    "instances": "list instances and why each waits",
+    "instances": "list instances and why each waits; with an id: all that is known of one",
     "history": "the events of an instance, without values",
     "events": "what message triggers delivered lately; with an id: the events that an instance waits for, or raise one",
     "terminate": "end an instance",
+    "rewind": "run a failed instance again from its last good step",
     "purge": "forget ended instances",
     "export": "write the recording of an instance, to replay in tests",
     "advance": "move the clock of a host started with --clock virtual",
+    "doctor": "whether app, settings and data directory are fit for a start",
 }
 _ABOUT = "Runs a Functions Python v2 app on this machine. Verbs (each has --help):\n\n" + "\n".join(
     f"  {name:<11}{text}" for name, text in VERBS.items()
@@ -46,9 +48,11 @@ def parser() -> argparse.ArgumentParser:
     _verb(verbs, "history").add_argument("id")
     _add_events(_verb(verbs, "events"))
     _add_terminate(_verb(verbs, "terminate"))
+    _add_rewind(_verb(verbs, "rewind"))
     _add_purge(_verb(verbs, "purge"))
     _add_export(_verb(verbs, "export"))
     _add_advance(_verb(verbs, "advance"))
+    _add_doctor(verbs.add_parser("doctor", description=VERBS["doctor"]))
     return top
 
 
@@ -60,6 +64,7 @@ def _verb(verbs: Verbs, name: str) -> argparse.ArgumentParser:
 
 
 def _add_instances(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("id", nargs="?", help="all that is known of one instance: also where its code stands")
     verb.add_argument("--status", help="for example Running,Failed")
     verb.add_argument("--prefix", help="beginning of the instance id")
     verb.add_argument("--top", type=int, default=50, help="at most so many (default: 50)")
@@ -79,6 +84,11 @@ def _add_terminate(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--reason", default="terminated by an operator")
 
 
+def _add_rewind(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("id")
+    verb.add_argument("--reason", default="rewound by an operator")
+
+
 def _add_purge(verb: argparse.ArgumentParser) -> None:
     which = verb.add_mutually_exclusive_group(required=True)
     which.add_argument("id", nargs="?")
@@ -93,6 +103,14 @@ def _add_export(verb: argparse.ArgumentParser) -> None:
 def _add_advance(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--days", type=float, default=0)
     verb.add_argument("--hours", type=float, default=0)
+
+
+def _add_doctor(verb: argparse.ArgumentParser) -> None:
+    verb.set_defaults(run="host.cli.doctor:doctor")
+    verb.add_argument("--app", type=Path, default=Path(), help="directory of function_app.py (default: here)")
+    verb.add_argument("--data", type=Path, help="directory of the state (default: .data/host in the app)")
+    verb.add_argument("--port", type=int, help="look whether it is free")
+    verb.add_argument("--address", default="127.0.0.1", help="of that port (default: 127.0.0.1)")
 
 
 def _instant(text: str) -> datetime:
@@ -112,6 +130,9 @@ def _add_start(start: argparse.ArgumentParser) -> None:
     start.add_argument("--identities", type=Path, metavar="FILE", help="people and systems of the development identity")
     start.add_argument("--isolate", action="store_true", help="run functions in a child process that can be killed")
     start.add_argument("--drain", type=float, default=30, metavar="SECONDS", help="for running functions when stopped")
+    start.add_argument(
+        "--retain", metavar="SPANS", help="forget ended instances, e.g. completed=30d,failed=never (default: keep all)"
+    )
     start.add_argument("--spans", metavar="FILE", help="write spans as JSON lines; - is the console")
     start.add_argument("--log-format", choices=("text", "json"), default="text")
     start.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="warning")

@@ -8,14 +8,19 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from host.cli.api import Api
+from host.cli.api import Api, Refused
 from host.model import EventKind
+from host.settings import StartupError
 
+_NOT_FAILED = frozenset({410, 412})
+"""Answers to a rewind of an instance that has ended otherwise, or has not ended."""
 _KIND_NAMES = {int(kind): kind.name.lower().replace("_", " ") for kind in EventKind}
 
 
 def instances(options: argparse.Namespace) -> int:
-    """A table of instances with why each waits."""
+    """A table of instances with why each waits; of one instance, all that is known of it."""
+    if options.id:
+        return _instance(options)
     query = {"top": str(options.top)}
     if options.status:
         query["runtimeStatus"] = options.status
@@ -26,7 +31,8 @@ def instances(options: argparse.Namespace) -> int:
         print(json.dumps(found, indent=1))
         return 0
     rows = [
-        (each["instanceId"], each["name"], each["runtimeStatus"], each["lastUpdatedTime"], why(each)) for each in found
+        (each["instanceId"], each["name"], each["runtimeStatus"], each["lastUpdatedTime"], "; ".join(why(each)))
+        for each in found
     ]
     table(("INSTANCE", "ORCHESTRATOR", "STATUS", "UPDATED", "WAITS FOR"), rows)
     if len(found) == options.top:
@@ -34,20 +40,41 @@ def instances(options: argparse.Namespace) -> int:
     return 0
 
 
-def why(instance: dict[str, Any]) -> str:
-    """What an instance waits for, in words."""
-    if instance["blocked"]:
-        return str(instance["blocked"])
-    if instance["failure"]:
-        return f"failed: {instance['failure']['type']}"
-    waits = [f"event {name}" for name in instance["waitsForEvents"]]
-    return ", ".join([*waits, *instance["waitsForTasks"]])
+def _instance(options: argparse.Namespace) -> int:
+    found = Api(options.data).admin("GET", f"/instances/{quote(options.id, safe='')}", replay="true")
+    if options.json:
+        print(json.dumps(found, indent=1))
+        return 0
+    version = f", version {found['version']}" if found["version"] else ""
+    print(f"{found['instanceId']}: {found['name']}{version}, {found['runtimeStatus']}")
+    print(f"created {found['createdTime']}, updated {found['lastUpdatedTime']}")
+    for line in why(found):
+        print(f"  {line}")
+    for frame in (found["failure"] or {}).get("frames", ()):
+        print(f"    {frame}")
+    return 0
+
+
+def why(instance: dict[str, Any]) -> list[str]:
+    """What an instance waits for, or why it failed, in words."""
+    if failure := instance["failure"]:
+        return [_failed(failure, instance["instanceId"])]
+    lines = [str(instance[key]) for key in ("blocked", "turn", "code") if instance[key]]
+    lines += [f"event {name}" for name in instance["waitsForEvents"]]
+    lines += instance["waitsForTasks"]
+    return lines + [f"held event {name} ({count})" for name, count in instance["heldEvents"].items()]
+
+
+def _failed(failure: dict[str, Any], instance_id: str) -> str:
+    place = f" in {failure['of']}" if failure["of"] else ""
+    of_child = f" of {failure['instanceId']}" if failure["instanceId"] not in (None, instance_id) else ""
+    return f"failed: {failure['type']}{place}{of_child}"
 
 
 def history(options: argparse.Namespace) -> int:
     """The events of one instance, without values."""
     events = Api(options.data).admin("GET", f"/instances/{quote(options.id, safe='')}/history")
-    table(("TIME", "EVENT", "TASK", "NAME"), [_event_row(event) for event in events])
+    table(("TIME", "EVENT", "TASK", "NAME", "FAILURE"), [_event_row(event) for event in events])
     return 0
 
 
@@ -56,6 +83,19 @@ def terminate(options: argparse.Namespace) -> int:
     api = Api(options.data)
     api.manage("POST", f"/instances/{quote(options.id, safe='')}/terminate", reason=options.reason)
     print(f"{options.id} is told to terminate.")
+    return 0
+
+
+def rewind(options: argparse.Namespace) -> int:
+    """Run a failed instance again from its last good step."""
+    place = f"/instances/{quote(options.id, safe='')}"
+    try:
+        Api(options.data).manage("POST", f"{place}/rewind", reason=options.reason)
+    except Refused as refused:
+        if refused.status not in _NOT_FAILED:
+            raise
+        raise StartupError("The instance has not failed: only a failed one can be rewound.") from None
+    print(f"{options.id} is told to run again.")
     return 0
 
 
@@ -90,14 +130,23 @@ def advance(options: argparse.Namespace) -> int:
     return 0
 
 
-def _event_row(event: dict[str, Any]) -> tuple[str, str, str, str]:
+def _event_row(event: dict[str, Any]) -> tuple[str, ...]:
     task = next((event[key] for key in ("TaskScheduledId", "TimerId") if key in event), event["EventId"])
     return (
         event["Timestamp"],
         _KIND_NAMES.get(event["EventType"], str(event["EventType"])),
         str(task) if task >= 0 else "",
         event.get("Name") or "",
+        _failure(event.get("FailureDetails")),
     )
+
+
+def _failure(details: dict[str, Any] | None) -> str:
+    """Type of an exception, and the innermost of its frames."""
+    if not details:
+        return ""
+    *_, innermost = details["StackTrace"].split("\n")
+    return f"{details['ErrorType']} at {innermost}" if innermost else str(details["ErrorType"])
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

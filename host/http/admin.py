@@ -15,7 +15,7 @@ from host.http import query
 from host.http.errors import BadRequest
 from host.http.pages import Pages
 from host.http.triggers import HttpTriggers
-from host.http.views import waiting_view
+from host.http.waits import waiting_view
 from host.hub import TaskHub
 from host.keys import Keys
 from host.model import InstanceStatus, Page
@@ -63,18 +63,26 @@ class Admin:
         return _json({"status": "live"})
 
     async def ready(self, _: web.Request) -> web.Response:
-        """Functions are served; 503 while the host drains."""
+        """Functions are served; 503 while the host drains or its store is not well."""
         if self._triggers.draining:
-            raise web.HTTPServiceUnavailable
+            return _json({"status": "draining"}, status=503)
+        if (fault := self._hub.fault) is not None:
+            return _json({"status": "fault", "reason": fault}, status=503)
         return _json({"status": "ready"})
 
     async def status(self, request: web.Request) -> web.Response:
-        """State of the host."""
+        """State of the host, with Azure's word for one that is not well."""
         self._check(request)
-        functions = [{"name": each.name, "trigger": str(each.kind)} for each in self._app.functions]
-        outages = self._deliveries.outages_view()
-        hub = self._app.host_json.durable.hub_name
-        return _json({"id": hub, "state": "Running", "functions": functions, "outages": outages})
+        fault = self._hub.fault
+        return _json(
+            {
+                "id": self._app.host_json.durable.hub_name,
+                "state": "Error" if fault else "Running",
+                "errors": [fault] if fault else [],
+                "functions": [{"name": each.name, "trigger": str(each.kind)} for each in self._app.functions],
+                "outages": self._deliveries.outages_view(),
+            }
+        )
 
     async def deliveries(self, request: web.Request) -> web.Response:
         """What message triggers delivered, those numbered above ``after`` only; positions, lag and outages."""
@@ -93,8 +101,9 @@ class Admin:
         return _json(views, self._pages.headers(request, page.token))
 
     async def instance(self, request: web.Request) -> web.Response:
-        """One instance with what it waits for."""
-        return _json(await self._waiting(await self._status(request)))
+        """One instance with what it waits for; with ``replay`` also where its code stands."""
+        status = await self._status(request)
+        return _json(await self._waiting(status, replay=query.flag(request, "replay")))
 
     async def history(self, request: web.Request) -> web.Response:
         """The events of an instance as they were recorded."""
@@ -137,14 +146,13 @@ class Admin:
             raise web.HTTPNotFound
         return status
 
-    async def _waiting(self, status: InstanceStatus) -> dict[str, Any]:
-        events = [] if status.status.ended else await self._hub.history(status.instance_id)
-        return waiting_view(status, events)
+    async def _waiting(self, status: InstanceStatus, *, replay: bool = False) -> dict[str, Any]:
+        return waiting_view(status, await self._hub.explainer.explain(status, replay=replay))
 
     def _check(self, request: web.Request) -> None:
         if not self._keys.allows_admin(request.headers.get("x-functions-key") or request.query.get("code")):
             raise web.HTTPUnauthorized
 
 
-def _json(body: Any, headers: dict[str, str] | None = None) -> web.Response:
-    return web.Response(text=json.dumps(body), headers=headers, content_type="application/json")
+def _json(body: Any, headers: dict[str, str] | None = None, status: int = 200) -> web.Response:
+    return web.Response(status=status, text=json.dumps(body), headers=headers, content_type="application/json")

@@ -31,7 +31,6 @@ _NAMES = {
     EventKind.RESUMED: "ExecutionResumed",
     EventKind.REWOUND: "ExecutionRewound",
 }
-_SCHEDULED = frozenset({EventKind.TASK_SCHEDULED, EventKind.CHILD_CREATED, EventKind.TIMER_CREATED})
 _CALLS = frozenset({EventKind.TASK_SCHEDULED, EventKind.CHILD_CREATED})
 _TURNS = frozenset({EventKind.TURN_STARTED, EventKind.TURN_COMPLETED})
 _NAMED = _CALLS | {EventKind.EVENT_RAISED, EventKind.EVENT_SENT}
@@ -55,36 +54,6 @@ def instance_view(status: InstanceStatus, show_input: bool) -> dict[str, Any]:
         "createdTime": instant(status.created),
         "lastUpdatedTime": instant(status.updated),
     }
-
-
-def waiting_view(status: InstanceStatus, events: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Why an instance waits: an addition of this host, under ``/admin``."""
-    failure = status.failure and {"type": status.failure.type, "frames": list(status.failure.frames)}
-    return {
-        "name": status.name,
-        "instanceId": status.instance_id,
-        "version": status.version,
-        "runtimeStatus": str(status.status),
-        "createdTime": instant(status.created),
-        "lastUpdatedTime": instant(status.updated),
-        "waitsForEvents": dict(status.waits),
-        "waitsForTasks": [] if status.status.ended else open_tasks(events),
-        "blocked": status.blocked,
-        "failure": failure or None,
-    }
-
-
-def open_tasks(events: Sequence[dict[str, Any]]) -> list[str]:
-    """What was scheduled and has not ended. A cancelled timer leaves no trace in a history and is among them."""
-    ended = {event.get("TaskScheduledId", event.get("TimerId")) for event in events}
-    return [_task(event) for event in events if event["EventType"] in _SCHEDULED and event["EventId"] not in ended]
-
-
-def _task(event: dict[str, Any]) -> str:
-    if event["EventType"] == EventKind.TIMER_CREATED:
-        return f"timer until {event['FireAt']}"
-    word = "activity" if event["EventType"] == EventKind.TASK_SCHEDULED else "sub-orchestration"
-    return f"{word} {event['Name']}"
 
 
 def entity_view(entity: EntityStatus, fetch_state: bool) -> dict[str, Any]:

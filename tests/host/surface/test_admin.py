@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from host.app import load_app
+from host.app import AppIndex, load_app
+from host.store.memory import MemoryStore
 from host.testing_http import HttpHost, http_host
 
 
@@ -40,7 +41,7 @@ async def test_admin_needs_the_master_key(host: HttpHost, path: str) -> None:
 async def test_status(host: HttpHost) -> None:
     async with host.client.get("/admin/host/status", params={"code": host.keys.master}) as response:
         status = await response.json()
-    assert status["state"] == "Running"
+    assert (status["state"], status["errors"]) == ("Running", [])
     assert {"name": "tick", "trigger": "timerTrigger"} in status["functions"]
 
 
@@ -51,7 +52,59 @@ async def test_why_an_instance_waits(host: HttpHost) -> None:
         (found,) = await response.json()
     assert found["waitsForEvents"] == {"decided": 1}
     assert found["waitsForTasks"] == []
+    assert (found["heldEvents"], found["code"], found["turn"], found["failure"]) == ({}, None, None, None)
     assert "input" not in found
+
+
+async def test_a_failure_is_that_of_the_activity(host: HttpHost) -> None:
+    await host.durable.hub.start("failing", "1", "f")
+    await host.durable.settled("f")
+    async with host.client.get("/admin/instances/f", params={"code": host.keys.master}) as response:
+        failure = (await response.json())["failure"]
+    assert (failure["type"], failure["of"], failure["instanceId"]) == ("ValueError", "activity fail", "f")
+    assert failure["frames"][-1].endswith(":fail")
+    assert "canary" not in str(failure)
+
+
+async def test_events_that_are_held_are_told_on_demand(host: HttpHost) -> None:
+    await host.durable.hub.start("Approval", "1", "w")
+    await host.durable.settled("w")
+    await host.durable.raise_event("w", "early")
+    for query, held in (({}, {}), ({"replay": "true"}, {"early": 1})):
+        async with host.client.get("/admin/instances/w", params={"code": host.keys.master, **query}) as response:
+            assert (await response.json())["heldEvents"] == held
+
+
+async def test_a_host_that_drains_is_not_ready(host: HttpHost) -> None:
+    await host.server.drain()
+    async with host.client.get("/health/ready") as response:
+        assert (response.status, await response.json()) == (503, {"status": "draining"})
+    async with host.client.get("/health/live") as response:
+        assert response.status == 200
+
+
+class FaultyStore(MemoryStore):
+    """Not well as long as it is told so."""
+
+    trouble: str | None = None
+
+    @property
+    def fault(self) -> str | None:
+        return self.trouble
+
+
+async def test_a_host_whose_store_is_not_well_is_not_ready(app: AppIndex) -> None:
+    store = FaultyStore()
+    async with http_host(app, store=store) as host:
+        store.trouble = "the disk is full"
+        async with host.client.get("/health/ready") as response:
+            assert (response.status, await response.json()) == (503, {"status": "fault", "reason": "the disk is full"})
+        async with host.client.get("/admin/host/status", params={"code": host.keys.master}) as response:
+            status = await response.json()
+        assert (status["state"], status["errors"]) == ("Error", ["the disk is full"])
+        store.trouble = None
+        async with host.client.get("/health/ready") as response:
+            assert response.status == 200
 
 
 async def test_recording_and_history(host: HttpHost) -> None:
