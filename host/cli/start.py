@@ -23,6 +23,7 @@ from host.invoker import AppInvoker
 from host.kafka.runner import KafkaRunner
 from host.keys import Keys, read_private_json, write_private_json
 from host.options import HubOptions
+from host.retention import Purger, parse_retention
 from host.schedule import TimerRunner
 from host.server import Server, ServerOptions, describe_functions, listen, serve
 from host.settings import StartupError
@@ -46,17 +47,18 @@ class _Host:
     server: Server
     hub: TaskHub
     timers: TimerRunner
+    purger: Purger
     kafka: KafkaRunner
     event_hubs: EventHubsRunner
     invoker: AppInvoker
 
     async def close(self) -> None:
-        """No new requests, then timers and messages, then the engine.
+        """No new requests, then timers, messages and purges, then the engine.
 
         The client API answers until the functions have ended.
         """
         await self.server.drain()
-        await asyncio.gather(self.timers.stop(), self.kafka.stop(), self.event_hubs.stop())
+        await asyncio.gather(self.timers.stop(), self.purger.stop(), self.kafka.stop(), self.event_hubs.stop())
         await self.hub.stop()
         await asyncio.gather(self.kafka.close(), self.event_hubs.close())
         await self.server.close()
@@ -84,6 +86,7 @@ def run(options: argparse.Namespace) -> int:
     people = read_identities(options.identities.resolve()) if options.identities else None
     if options.spans and options.spans != "-":
         options.spans = str(Path(options.spans).resolve())
+    options.retain = parse_retention(options.retain) if options.retain else {}
     logs.set_up(options.log_format, options.log_level)
     with lock.hold(data):
         if app_directory.is_dir():
@@ -108,10 +111,12 @@ async def _serve(
     invoker = _invoker(options, app, spans)
     invoker.client = listener.binding.text()
     clock = _clock(options, data)
-    hub = TaskHub(_store(data), invoker, clock, HubOptions.from_host_json(app.host_json.raw, options.compat))
+    store = _store(data)
+    hub = TaskHub(store, invoker, clock, HubOptions.from_host_json(app.host_json.raw, options.compat))
     if isinstance(clock, VirtualClock):
         clock.settle_with(hub.idle)
     timers = TimerRunner(app, invoker, clock, data / TIMERS)
+    purger = Purger(store, clock, options.retain)
     deliveries = Deliveries()
     kafka = KafkaRunner(app, invoker, clock, deliveries, options.compat)
     event_hubs = EventHubsRunner(app, invoker, clock, deliveries, data / CHECKPOINTS, options.compat)
@@ -121,12 +126,13 @@ async def _serve(
     server = await serve(app, hub, invoker, timers, server_options, listener, deliveries=deliveries)
     lock.publish(data, server.origin)
     timers.start()
+    purger.start()
     kafka.start()
     event_hubs.start()
     _announce((*app.warnings, *kafka.warnings, *event_hubs.warnings), app, server)
     await asyncio.wait({working, asyncio.create_task(stopping.wait())}, return_when=asyncio.FIRST_COMPLETED)
     failed = working.done()
-    await _stop(_Host(server, hub, timers, kafka, event_hubs, invoker), options.drain)
+    await _stop(_Host(server, hub, timers, purger, kafka, event_hubs, invoker), options.drain)
     spans.shutdown()
     return 1 if failed else 0
 

@@ -122,7 +122,8 @@ def host(tmp_path: Path) -> Iterator[Process]:
 def test_no_verb_lists_the_verbs(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 0
     text = capsys.readouterr().out
-    for verb in ("start", "instances", "history", "events", "terminate", "purge", "export", "advance"):
+    verbs = ("instances", "history", "events", "terminate", "rewind", "purge", "export", "advance", "doctor")
+    for verb in ("start", *verbs):
         assert re.search(rf"^ +{verb}\b", text, re.MULTILINE)
 
 
@@ -169,6 +170,66 @@ def test_verbs(host: Process, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert host.stop() == 0
     assert main(["instances", *data]) == 2
     assert "No host runs on the data directory" in capsys.readouterr().err
+
+
+def test_a_failure_is_told_and_rewound(host: Process, capsys: pytest.CaptureFixture[str]) -> None:
+    data = ["--data", str(host.data)]
+    host.post("/api/start/failing?id=f", 1)
+    host.post("/api/start/sequence?id=done", 1)
+    shown = host.wait_for("f", "failed: ValueError in activity fail", capsys)
+    host.wait_for("done", "Completed", capsys)
+
+    assert main(["instances", "f", *data]) == 0
+    shown += (whole := capsys.readouterr().out)
+    assert "f: failing, Failed" in whole
+    assert re.search(r"function_app\.py:\d+:fail$", whole, re.MULTILINE)
+    assert main(["history", "f", *data]) == 0
+    shown += (events := capsys.readouterr().out)
+    assert re.search(r"task failed +0 +ValueError at .*function_app\.py:\d+:fail$", events, re.MULTILINE)
+
+    assert main(["rewind", "f", "--reason", "mended", *data]) == 0
+    host.wait_for("f", "failed: ValueError", capsys)
+    assert main(["history", "f", *data]) == 0
+    shown += (events := capsys.readouterr().out)
+    assert "rewound" in events
+    assert "canary-value" not in shown
+    assert main(["rewind", "done", *data]) == 2
+    assert "only a failed one can be rewound" in capsys.readouterr().err
+    assert main(["rewind", "nobody", *data]) == 2
+    assert "There is no such instance." in capsys.readouterr().err
+
+
+def test_one_instance_is_told_whole(host: Process, capsys: pytest.CaptureFixture[str]) -> None:
+    host.post("/api/start/Approval?id=w", 1)
+    host.wait_for("w", "event decided", capsys)
+    assert main(["events", "w", "--raise", "early", "--data", str(host.data)]) == 0
+    lines = list[str]()
+
+    def shown() -> bool:
+        capsys.readouterr()
+        assert main(["instances", "w", "--data", str(host.data)]) == 0
+        lines[:] = capsys.readouterr().out.splitlines()
+        return "  held event early (1)" in lines
+
+    until(shown)
+    assert lines[0] == "w: Approval, Running"
+    assert lines[2:] == ["  event decided", "  held event early (1)"]
+
+
+def test_retention_is_an_option_of_the_start(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["start", "--app", str(APP), "--data", str(tmp_path / "data"), "--retain", "completed=soon"]) == 2
+    assert "the span of completed must be like 30d" in capsys.readouterr().err
+    process = Process(tmp_path / "data", "--clock", "virtual", "--retain", "completed=30d")
+    data = ["--data", str(process.data)]
+    process.post("/api/start/sequence?id=d", 1)
+    process.wait_for("d", "Completed", capsys)
+    assert main(["advance", "--days", "29", *data]) == 0
+    process.wait_for("d", "Completed", capsys)
+    assert main(["advance", "--days", "2", *data]) == 0
+    capsys.readouterr()
+    assert main(["instances", *data]) == 0
+    assert "sequence" not in capsys.readouterr().out
+    assert process.stop() == 0
 
 
 def test_one_host_a_data_directory(host: Process) -> None:
