@@ -7,7 +7,7 @@ import uuid
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 from host import codec_v1 as codec
 from host.actions import Decision
@@ -17,9 +17,7 @@ from host.model import Event, EventKind, Failure, InstanceStatus, Status
 from host.options import HubOptions
 from host.replay import CREATED, ENDED, FAILED, Position
 from host.replay import replay as walk
-from host.store.base import ActivityKey, Message, Store, Timer
-
-END_OF_TIME = datetime.max.replace(tzinfo=UTC)
+from host.store.base import Store, Waiting
 
 
 class OpenKind(enum.StrEnum):
@@ -86,12 +84,9 @@ class _Open:
     """What the store knows of an instance that has not ended."""
 
     instance: InstanceStatus
-    timers: tuple[Timer, ...]
-    activities: tuple[tuple[int, str], ...]
-    """Number and name."""
-    messages: tuple[Message, ...]
-    """Not taken up yet."""
+    waiting: Waiting
     history: tuple[Event, ...]
+    """Empty if it was not read."""
 
 
 class Explainer:
@@ -108,7 +103,7 @@ class Explainer:
         """``replay``: run the orchestrator once over its history, as a turn does, to see where its code stands."""
         if status.status.ended:
             return Explanation(cause=await self._cause(status))
-        found = await self._open(status)
+        found = await self._open(status, whole=replay)
         explanation = Explanation(
             tasks=tuple(self._tasks(found)),
             held=_held(found),
@@ -117,25 +112,21 @@ class Explainer:
         )
         return await self._replayed(found, explanation) if replay else explanation
 
-    async def _open(self, status: InstanceStatus) -> _Open:
-        """At the end of time every timer is due that has neither fired nor been cancelled."""
-        loaded = await self._store.load(status.instance_id, END_OF_TIME)
-        if loaded is None:  # purged meanwhile
-            return _Open(status, (), (), (), ())
-        ended = {event.task for event in loaded.history if event.kind in ENDED}
-        scheduled = (event for event in loaded.history if event.kind is EventKind.TASK_SCHEDULED)
-        activities = tuple((event.id, event.name or "") for event in scheduled if event.id not in ended)
-        return _Open(loaded.instance, loaded.due, activities, loaded.inbox, loaded.history)
+    async def _open(self, status: InstanceStatus, *, whole: bool) -> _Open:
+        """A history can be long: unless it is asked for, it is read only of an instance that nothing else explains."""
+        waiting = await self._store.waiting(status.instance_id)
+        plain = waiting.timers or waiting.activities or status.waits
+        history = await self._store.history(status.instance_id) if whole or not plain else ()
+        return _Open(status, waiting, history)
 
     def _tasks(self, found: _Open) -> Iterator[OpenTask]:
-        status = found.instance
-        events = (*found.history, *(message.event for message in found.messages))
+        events = (*found.history, *(message.event for message in found.waiting.messages))
         ended = {event.task for event in events if event.kind in ENDED}
-        for number, name in found.activities:
-            if number not in ended:
-                retry = self._engine.retry_of(ActivityKey(status.instance_id, status.execution_id, number))
-                yield OpenTask(kind=OpenKind.ACTIVITY, task=number, name=name, retry=retry)
-        for timer in found.timers:
+        for activity in found.waiting.activities:
+            if activity.key.task not in ended:
+                retry = self._engine.retry_of(activity.key)
+                yield OpenTask(kind=OpenKind.ACTIVITY, task=activity.key.task, name=activity.name, retry=retry)
+        for timer in found.waiting.timers:
             yield OpenTask(kind=OpenKind.TIMER, task=timer.task, due=timer.due)
         replies = {event.name for event in events if event.kind is EventKind.EVENT_RAISED}
         for event in found.history:
@@ -200,7 +191,7 @@ class Explainer:
 
 def _held(found: _Open) -> Counter[str]:
     """An entity's reply is an event too; it is for one execution, as no client's event is."""
-    raised = (message for message in found.messages if message.event.kind is EventKind.EVENT_RAISED)
+    raised = (message for message in found.waiting.messages if message.event.kind is EventKind.EVENT_RAISED)
     return Counter(message.event.name or "" for message in raised if message.execution is None)
 
 

@@ -62,9 +62,8 @@ class TaskHub:
 
     @property
     def fault(self) -> str | None:
-        """What is wrong with the store at present, without values; None: nothing, or a store that cannot tell."""
-        fault: str | None = getattr(self._store, "fault", None)
-        return fault
+        """What is wrong with the store at present, without values; None: nothing."""
+        return self._store.fault
 
     async def run(self) -> None:
         """Open the store, take up what an earlier process left, and work until ``stop``. ``ready`` is set when open."""

@@ -16,7 +16,7 @@ from host.cli.finding import Finding, note, ok, problem
 from host.cli.start import STORE
 from host.keys import read_private_json
 from host.settings import StartupError
-from host.store.sqlite import SCHEMA_VERSION
+from host.store.migrations import STEPS
 
 LEAST_FREE = 500_000_000
 """Bytes: below it, a busy hub fills the disk before anyone looks."""
@@ -124,7 +124,7 @@ def _reading(path: Path) -> sqlite3.Connection:
 
 
 def _schema(path: Path, found: str) -> Finding:
-    newest = int(SCHEMA_VERSION)
+    newest = len(STEPS)
     words = f"{path.name} ({_megabytes(path.stat().st_size)}) has schema {found}"
     if not found.isdecimal() or int(found) > newest:
         return problem(f"{words}, which this host does not know: use a newer host, or name another --data.")

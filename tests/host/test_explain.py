@@ -14,8 +14,10 @@ import pytest
 from host.engine import Retry
 from host.explain import Code, Explanation, OpenKind, OpenTask
 from host.http.waits import task_words, waiting_view
+from host.model import Event
 from host.options import Compat
 from host.store import Store
+from host.store.memory import MemoryStore
 from host.testing import DurableHost, FunctionsInvoker, durable_host
 
 Flow = Generator[Any, Any, Any]
@@ -125,6 +127,28 @@ async def test_a_cancelled_timer_is_not_open(host: DurableHost) -> None:
     await host.raise_event(begun, "go")
     (second,) = (await explained(host, begun)).tasks
     assert (second.kind, second.due) == (OpenKind.TIMER, host.clock.now() + timedelta(days=2))
+
+
+class CountingStore(MemoryStore):
+    """Counts histories that are read."""
+
+    histories = 0
+
+    async def history(self, instance_id: str) -> tuple[Event, ...]:
+        self.histories += 1
+        return await super().history(instance_id)
+
+
+async def test_a_list_reads_no_history_of_what_is_explained_without(compat: Compat) -> None:
+    store = CountingStore()
+    invoker = FunctionsInvoker({"deadlines": deadlines, "waiting": waiting, "parent": parent})
+    async with durable_host(invoker, store=store, compat=compat) as host:
+        for name in ("deadlines", "waiting", "parent"):
+            await host.run(name, None, name)
+        store.histories = 0
+        for name, read in (("deadlines", 0), ("waiting", 0), ("parent", 1)):
+            await explained(host, name)
+            assert store.histories == read
 
 
 async def test_an_open_sub_orchestration_has_its_id(host: DurableHost) -> None:
