@@ -4,6 +4,8 @@ async with durable_host(app) as host:
     instance = await host.hub.start("approval")
     await host.advance(days=7)
     assert (await host.settled(instance)).status is Status.COMPLETED
+
+``host.pytest_plugin`` has the same as fixtures.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import azure.durable_functions as df
 import azure.functions as func
@@ -24,6 +27,7 @@ from azure.functions import durable_functions as converters
 from azure.functions import meta
 
 from host.clock import Clock, VirtualClock
+from host.faults import FaultyInvoker
 from host.hub import TaskHub
 from host.invocation import FunctionFailed, Invocation, Invoker, Kind
 from host.model import InstanceStatus
@@ -58,7 +62,9 @@ class FunctionsInvoker:
 
     @classmethod
     def of_app(cls, app: func.FunctionRegister) -> FunctionsInvoker:
-        """The durable functions of a v2 app. Its functions can be listed once, so make one invoker of an app object."""
+        """The durable functions of a v2 app. They can be listed once: an app object keeps the invoker that it got."""
+        if (known := _OF_APPS.get(app)) is not None:
+            return known
         invoker = cls()
         for function in app.get_functions():
             trigger = function.get_trigger()
@@ -67,6 +73,7 @@ class FunctionsInvoker:
                 name = getattr(trigger, attribute, None) or function.get_function_name()
                 invoker._functions[kind][name] = function.get_user_function()
         invoker._index()
+        _OF_APPS[app] = invoker
         return invoker
 
     def _index(self) -> None:
@@ -93,34 +100,11 @@ class FunctionsInvoker:
             raise FunctionFailed(type(cause).__name__, str(error), _frames(cause)) from error
 
 
+_OF_APPS: WeakKeyDictionary[func.FunctionRegister, FunctionsInvoker] = WeakKeyDictionary()
+
+
 def _frames(error: BaseException) -> tuple[str, ...]:
     return tuple(f"{frame.filename}:{frame.lineno}:{frame.name}" for frame in traceback.extract_tb(error.__traceback__))
-
-
-class FaultyInvoker:
-    """Passes on to another invoker, but fails what it was told to fail."""
-
-    def __init__(self, inner: Invoker) -> None:
-        self._inner = inner
-        self._faults: dict[str, list[Exception]] = {}
-        self.calls: list[Invocation] = []
-        """Every invocation so far, in order."""
-
-    def fail(self, name: str, times: int, error: Exception) -> None:
-        """Have the next ``times`` calls of a function raise."""
-        self._faults.setdefault(name.lower(), []).extend([error] * times)
-
-    def known(self, kind: Kind) -> Mapping[str, str]:
-        return self._inner.known(kind)
-
-    async def invoke(self, invocation: Invocation) -> str:
-        self.calls.append(invocation)
-        if faults := self._faults.get(invocation.name.lower()):
-            error = faults.pop(0)
-            if isinstance(error, FunctionFailed | ConnectionError):
-                raise error
-            raise FunctionFailed(type(error).__name__, str(error))
-        return await self._inner.invoke(invocation)
 
 
 class DurableHost:
@@ -136,12 +120,23 @@ class DurableHost:
         assert isinstance(self.clock, VirtualClock), "only a VirtualClock can be advanced"
         await self.clock.advance(by, **units)
 
-    def fail(self, name: str, times: int = 1, error: Exception | None = None) -> None:
+    def fail(
+        self,
+        name: str,
+        times: int = 1,
+        error: Exception | None = None,
+        *,
+        attempt: int | None = None,
+        instance: str | None = None,
+    ) -> None:
         """Have the next ``times`` calls of a function raise ``error``.
 
-        A ConnectionError stands for a worker that died: the engine runs the function again.
+        ``attempt``: only calls that are that attempt at an activity: 1 is the first, the retry options make the others
+        (a timer of the code's own and the same call after it count too). ``instance``: only calls for that instance.
+        A ConnectionError stands for a worker that died: the engine runs the function again, as the same attempt.
+        ValueError: ``attempt`` is below 1, or ``name`` is no activity.
         """
-        self.invoker.fail(name, times, error or RuntimeError("injected"))
+        self.invoker.fail(name, times, error or RuntimeError("injected"), attempt, instance)
 
     async def settled(self, instance_id: str) -> InstanceStatus:
         """Status of an instance when nothing more happens by itself."""
@@ -181,9 +176,10 @@ async def durable_host(
     warnings.filterwarnings("ignore", message="Potential duplicate Task completion")
     warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"azure\.")
     inner = FunctionsInvoker.of_app(app) if isinstance(app, func.FunctionRegister) else app
-    invoker = FaultyInvoker(inner)
+    store = MemoryStore() if store is None else store
+    invoker = FaultyInvoker(inner, store)
     clock = VirtualClock() if clock is None else clock
-    hub = TaskHub(store or MemoryStore(), invoker, clock, options or HubOptions(compat=compat))
+    hub = TaskHub(store, invoker, clock, options or HubOptions(compat=compat))
     if isinstance(clock, VirtualClock):
         clock.settle_with(hub.idle)
     running = asyncio.create_task(hub.run())

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from datetime import UTC, datetime
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Generator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import azure.durable_functions as df
 import pytest
 
 from host.clock import SystemClock, VirtualClock
-from host.model import Status
-from host.testing import FunctionsInvoker, durable_host
+from host.model import EventKind, Status
+from host.options import Compat
+from host.store import Store
+from host.testing import DurableHost, FunctionsInvoker, durable_host
+
+Flow = Generator[Any, Any, Any]
+DAYS = 180
 
 
 def _app() -> df.DFApp:
     app = df.DFApp()
 
     @app.orchestration_trigger(context_name="context", orchestration="greeting")
-    def greet(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
+    def greet(context: df.DurableOrchestrationContext) -> Flow:
         return (yield context.call_activity("say", "you"))
 
     @app.activity_trigger(input_name="whom", activity="say")
@@ -57,3 +65,136 @@ async def test_the_system_clock_cannot_be_advanced() -> None:
     async with durable_host(FunctionsInvoker(), clock=SystemClock()) as host:
         with pytest.raises(AssertionError, match="only a VirtualClock"):
             await host.advance(days=1)
+
+
+async def test_an_app_object_can_be_run_again() -> None:
+    app = _app()
+    for _ in range(2):
+        async with durable_host(app) as host:
+            assert (await host.run("greeting")).output == '"hello you"'
+
+
+# --- failures of one attempt
+
+
+def retried(context: df.DurableOrchestrationContext) -> Flow:
+    options = df.RetryOptions(first_retry_interval_in_milliseconds=60_000, max_number_of_attempts=3)
+    return (yield context.call_activity_with_retry("say", options, "you"))
+
+
+def retried_side_by_side(context: df.DurableOrchestrationContext) -> Flow:
+    slow = df.RetryOptions(first_retry_interval_in_milliseconds=90_000, max_number_of_attempts=3)
+    quick = df.RetryOptions(first_retry_interval_in_milliseconds=60_000, max_number_of_attempts=3)
+    calls = [
+        context.call_activity_with_retry("say", slow, "other"),
+        context.call_activity_with_retry("say", quick, "you"),
+        context.call_activity_with_retry("say", quick, "you"),
+    ]
+    return (yield context.task_all(calls))
+
+
+def retried_twice(context: df.DurableOrchestrationContext) -> Flow:
+    options = df.RetryOptions(first_retry_interval_in_milliseconds=60_000, max_number_of_attempts=2)
+    try:
+        yield context.call_activity_with_retry("say", options, "you")
+    except Exception:
+        return (yield context.call_activity_with_retry("say", options, "you"))
+
+
+def _invoker() -> FunctionsInvoker:
+    flows = (retried, retried_side_by_side, retried_twice)
+    return FunctionsInvoker({flow.__name__: flow for flow in flows}, {"say": lambda whom: f"hello {whom}"})
+
+
+async def _ended(host: DurableHost, name: str) -> tuple[Status, Counter[EventKind]]:
+    """How an instance ended, and its history in numbers."""
+    begun = await host.run(name, instance_id=name)
+    await host.advance(hours=1)
+    history = await host.hub.history(name)
+    return (await host.settled(begun.instance_id)).status, Counter(EventKind(event["EventType"]) for event in history)
+
+
+@pytest.mark.parametrize(("attempts", "failures"), [((1,), 1), ((2,), 0), ((1, 2), 2), ((1, 3), 1), ((1, 2, 3), 3)])
+async def test_a_failure_can_be_that_of_one_attempt(
+    store: Store, compat: Compat, attempts: tuple[int, ...], failures: int
+) -> None:
+    async with durable_host(_invoker(), store=store, compat=compat) as host:
+        for attempt in attempts:
+            host.fail("Say", attempt=attempt)
+        status, seen = await _ended(host, "retried")
+        assert status is (Status.FAILED if failures == 3 else Status.COMPLETED)
+        assert seen[EventKind.TASK_FAILED] == failures
+
+
+async def test_attempts_are_those_of_each_call_by_itself() -> None:
+    async with durable_host(_invoker()) as host:
+        host.fail("say", times=3, attempt=1)
+        host.fail("say", times=2, attempt=2)
+        status, seen = await _ended(host, "retried_side_by_side")
+        assert status is Status.COMPLETED
+        assert seen[EventKind.TASK_FAILED] == 5
+        host.fail("say", attempt=2)
+        assert (await _ended(host, "retried"))[1][EventKind.TASK_FAILED] == 0, "nothing was left but the second attempt"
+
+
+async def test_a_call_that_is_made_anew_begins_with_its_first_attempt() -> None:
+    async with durable_host(_invoker()) as host:
+        host.fail("say", times=2, attempt=1)
+        host.fail("say", times=1, attempt=2)
+        status, seen = await _ended(host, "retried_twice")
+        assert status is Status.COMPLETED
+        assert seen[EventKind.TASK_FAILED] == 3
+
+
+async def test_a_worker_that_dies_leaves_the_attempt_as_it_was() -> None:
+    async with durable_host(_invoker()) as host:
+        host.fail("say", times=1)
+        host.fail("say", times=2, error=ConnectionError("killed"), attempt=2)
+        assert (await _ended(host, "retried"))[0] is Status.COMPLETED
+        assert [call.name for call in host.invoker.calls].count("say") == 4
+
+
+async def test_a_failure_can_be_that_of_one_instance() -> None:
+    async with durable_host(_app()) as host:
+        host.fail("say", instance="b")
+        ended = [await host.run("greeting", instance_id=name) for name in ("a", "b", "c")]
+        assert [each.status for each in ended] == [Status.COMPLETED, Status.FAILED, Status.COMPLETED]
+
+
+@pytest.mark.parametrize(("name", "attempt"), [("sya", 1), ("greeting", 1), ("say", 0)])
+async def test_a_failure_that_can_never_come_is_refused(name: str, attempt: int) -> None:
+    async with durable_host(_app()) as host:
+        with pytest.raises(ValueError, match="ttempt"):
+            host.fail(name, attempt=attempt)
+
+
+# --- long flows
+
+
+def half_a_year(context: df.DurableOrchestrationContext) -> Flow:
+    days = []
+    for _ in range(DAYS):
+        yield context.create_timer(context.current_utc_datetime + timedelta(days=1))
+        days.append((yield context.call_activity("day")))
+    return days
+
+
+async def test_half_a_year_of_daily_timers(record_property: Callable[[str, object], None]) -> None:
+    clock = VirtualClock()
+    begin = clock.now()
+    invoker = FunctionsInvoker({"half_a_year": half_a_year}, {"day": lambda _: (clock.now() - begin).total_seconds()})
+    async with durable_host(invoker, clock=clock) as host:
+        used = time.process_time()
+        begun = await host.run("half_a_year")
+        await host.advance(days=DAYS)
+        ended = await host.settled(begun.instance_id)
+        used = time.process_time() - used
+        history = await host.hub.history(begun.instance_id)
+    assert ended.status is Status.COMPLETED
+    assert ended.updated == begin + timedelta(days=DAYS)
+    assert json.loads(ended.output or "") == [timedelta(days=day).total_seconds() for day in range(1, DAYS + 1)]
+    seen = Counter(EventKind(event["EventType"]) for event in history)
+    assert seen[EventKind.TIMER_FIRED] == seen[EventKind.TASK_COMPLETED] == DAYS
+    assert seen[EventKind.TURN_STARTED] == 1 + 2 * DAYS, "a turn for the start, one for each timer and each activity"
+    record_property("cpu_seconds", round(used, 2))
+    print(f"{DAYS} days: {used:.2f} s of CPU")
