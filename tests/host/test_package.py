@@ -135,7 +135,8 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @contextmanager
 def _started(python: Path, app: Path, data: Path, *options: str) -> Iterator[str]:
     """The origin of a host in a process of its own, which must end well."""
-    command = [python, "-m", "host", "start", "--app", app, "--port", str(free_port()), "--data", data, *options]
+    where = ["--app", str(app), "--port", str(free_port()), "--data", str(data)]
+    command = [str(python), "-m", "host", "start", *where, *options]
     with subprocess.Popen(
         command, cwd=data.parent, env=_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:

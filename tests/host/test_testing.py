@@ -101,8 +101,18 @@ def retried_twice(context: df.DurableOrchestrationContext) -> Flow:
         return (yield context.call_activity_with_retry("say", options, "you"))
 
 
+def overtaken(context: df.DurableOrchestrationContext) -> Flow:
+    options = df.RetryOptions(first_retry_interval_in_milliseconds=60_000, max_number_of_attempts=2)
+    slow = context.call_activity_with_retry("say", options, "you")
+    yield context.task_any([slow, context.create_timer(context.current_utc_datetime + timedelta(minutes=1))])
+    try:
+        yield context.call_activity("say", "late")
+    except Exception:
+        return (yield slow)
+
+
 def _invoker() -> FunctionsInvoker:
-    flows = (retried, retried_side_by_side, retried_twice)
+    flows = (retried, retried_side_by_side, retried_twice, overtaken)
     return FunctionsInvoker({flow.__name__: flow for flow in flows}, {"say": lambda whom: f"hello {whom}"})
 
 
@@ -146,6 +156,14 @@ async def test_a_call_that_is_made_anew_begins_with_its_first_attempt() -> None:
         assert seen[EventKind.TASK_FAILED] == 3
 
 
+async def test_a_second_attempt_beside_the_first_one_of_another_call() -> None:
+    async with durable_host(_invoker()) as host:
+        host.fail("say", times=2, attempt=1)
+        status, seen = await _ended(host, "overtaken")
+        assert (status, seen[EventKind.TASK_FAILED]) == (Status.COMPLETED, 2)
+        assert (await host.settled("overtaken")).output == '"hello you"'
+
+
 async def test_a_worker_that_dies_leaves_the_attempt_as_it_was() -> None:
     async with durable_host(_invoker()) as host:
         host.fail("say", times=1)
@@ -179,6 +197,7 @@ def half_a_year(context: df.DurableOrchestrationContext) -> Flow:
     return days
 
 
+@pytest.mark.timeout(900)
 async def test_half_a_year_of_daily_timers(record_property: Callable[[str, object], None]) -> None:
     clock = VirtualClock()
     begin = clock.now()
