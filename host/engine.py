@@ -139,11 +139,7 @@ class Engine:
             await self._store.commit(Turn(instance=replace(instance, blocked=reason)))
 
     async def _go_on(self, instance_id: str, progress: Progress) -> None:
-        if progress.unused_for_good:
-            for one in progress.unused:
-                await self._store.post(Message(instance_id, one.event, one.key.execution))
-        elif progress.unused:
-            self._finished[instance_id] = list(progress.unused) + self._finished.pop(instance_id, [])
+        await self._set_aside(instance_id, progress)
         for activity in progress.activities:
             self._activity_lane.push(activity)
         now = self._clock.now()
@@ -158,6 +154,18 @@ class Engine:
             for waiter in tuple(self._waiters.get(instance_id, ())):
                 if not waiter.done():
                     waiter.set_result(progress.instance)
+
+    async def _set_aside(self, instance_id: str, progress: Progress) -> None:
+        """Keep results that the turn could not use: in the store if a person has to act first, else for the next one."""
+        left = list(progress.unused)
+        try:
+            while left and progress.unused_for_good:
+                await self._store.post(Message(instance_id, left[0].event, left[0].key.execution))
+                del left[0]
+        except Exception as error:
+            self._later(instance_id, error)
+        if left:
+            self._finished[instance_id] = left + self._finished.pop(instance_id, [])
 
     async def _entity(self, entity: str) -> None:
         try:

@@ -25,6 +25,8 @@ from host.invocation import FunctionFailed
 from host.model import EventKind, InstanceQuery, Status
 from host.options import Compat, HubOptions
 from host.store import Store
+from host.store.base import Message
+from host.store.memory import MemoryStore
 from host.testing import DurableHost, FunctionsInvoker, durable_host
 
 Flow = Generator[Any, Any, Any]
@@ -202,6 +204,41 @@ async def test_suspend_holds_all_that_comes_until_resume(host: DurableHost) -> N
     kinds = [event["EventType"] for event in await host.hub.history("i")]
     assert EventKind.SUSPENDED in kinds
     assert kinds.index(EventKind.SUSPENDED) < kinds.index(EventKind.RESUMED) < kinds.index(EventKind.EVENT_RAISED)
+
+
+class FullOnce(MemoryStore):
+    """Refuses the first result of an activity that is put into an inbox."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.refused = False
+
+    async def post(self, message: Message) -> Status | None:
+        if message.event.kind is EventKind.TASK_COMPLETED and not self.refused:
+            self.refused = True
+            raise OSError("the disk is full")
+        return await super().post(message)
+
+
+async def test_a_result_that_the_store_refused_while_its_instance_was_suspended_is_kept() -> None:
+    store, begun, go_on = FullOnce(), asyncio.Event(), asyncio.Event()
+
+    async def echo(value: Any) -> Any:
+        begun.set()
+        await go_on.wait()
+        return value
+
+    invoker = FunctionsInvoker(orchestrators={"calls": calls}, activities={"echo": echo})
+    async with durable_host(invoker, store=store) as host:
+        await host.hub.start("calls", instance_id="i")
+        await begun.wait()
+        await host.hub.suspend("i")
+        go_on.set()
+        await host.settled("i")
+        await host.advance(minutes=2)
+        assert store.refused
+        await host.hub.resume("i")
+        assert (await host.settled("i")).status is Status.COMPLETED
 
 
 async def test_a_timer_fires_into_the_queue_of_a_suspended_instance(host: DurableHost) -> None:
