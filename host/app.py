@@ -20,6 +20,7 @@ from typing import Any
 
 import azure.functions as func
 
+from host import sdk
 from host.functions import RETRIED, BindingError, Function, Kind, describe
 from host.settings import HostJson, StartupError, apply_local_settings, ignored_keys, is_disabled, read_host_json
 
@@ -92,6 +93,7 @@ def load_app(directory: Path, environ: MutableMapping[str, str] = os.environ) ->
     host_json = read_host_json(directory, environ)
     ignored = ignored_keys(directory, environ)
     register = _find_register(_import_script(directory, environ.get(SCRIPT_VARIABLE, "function_app.py")))
+    sdk.read_instants_fast()
     try:
         # Once only: a second call raises ValueError, names not unique (azure.functions).
         functions = register.get_functions()
