@@ -12,14 +12,10 @@ from typing import Any
 
 import azure.durable_functions as df
 
-from host.model import InstanceStatus
-from host.testing import DurableHost
 from tests.host import test_compat, test_flows, test_programs, test_recording
-from tests.host.twin import Function, Twin, say
+from tests.host.twin import Function, Move, Twin, say
 
 Flow = Generator[Any, Any, Any]
-Move = tuple[str, Any]
-"""A name of an event and its value, or ``advance`` and minutes."""
 HOUR, DAY = 60, 24 * 60
 GO: Move = ("go", 1)
 ENTITY = df.EntityId("counter", "k")
@@ -27,26 +23,37 @@ RETRY = partial(df.RetryOptions, first_retry_interval_in_milliseconds=60_000)
 
 
 def once_more(context: df.DurableOrchestrationContext) -> Flow:
-    """Yields tasks again that ended before: for the SDK what follows them is replayed for ever."""
+    """Yields tasks again that ended in earlier turns: what follows is replayed, says the SDK, though it is new."""
     first = context.call_activity("hello", "a")
-    event = context.wait_for_external_event("go")
     say(context, "begun")
-    both = context.task_all([first, event])
     yield context.task_any([first, context.create_timer(context.current_utc_datetime + timedelta(days=1))])
     say(context, "first")
     yield first
     say(context, "first again")
+    both = context.task_all([first, context.wait_for_external_event("go")])
     yield both
     say(context, "both")
     yield context.call_activity("hello", "b")
     say(context, "second")
     yield both
     say(context, "both again")
+    yield context.call_activity("hello", "c")
+    say(context, "third")
     yield first
     say(context, "first at last")
     yield context.task_all([])
     say(context, "nothing")
     return str(context.new_uuid()), str(context.new_guid()), context.current_utc_datetime.isoformat()
+
+
+def newest_once_more(context: df.DurableOrchestrationContext) -> Flow:
+    """Of two waits for one event the newer is served."""
+    waits = [context.wait_for_external_event("go") for _ in range(2)]
+    yield context.task_any(waits)
+    yield context.call_activity("hello", "x")
+    say(context, [wait.is_completed for wait in waits])
+    yield waits[1]
+    say(context, "again")
 
 
 def cancels_late(context: df.DurableOrchestrationContext) -> Flow:
@@ -157,7 +164,8 @@ def early_events(context: df.DurableOrchestrationContext) -> Flow:
 
 
 SCRIPTS: Sequence[tuple[Function, Any, Sequence[Move]]] = [
-    (once_more, None, [GO]),
+    (once_more, None, [GO, ("advance", 2 * DAY)]),
+    (newest_once_more, None, [GO, GO]),
     (cancels_late, None, [("advance", 2 * HOUR), GO, ("advance", HOUR), GO, GO]),
     (cancels_late, None, [GO, ("advance", 45 * HOUR), GO, GO]),
     (families, None, [("advance", HOUR)]),
@@ -227,17 +235,3 @@ def twin(code: Function) -> Twin:
         "flaky": test_flows.Flaky(),
     }
     return Twin(flows(sys.modules[code.__module__]), activities, {"counter": test_flows.counter})
-
-
-async def drive(host: DurableHost, name: str, data: Any, moves: Sequence[Move]) -> InstanceStatus:
-    """Start an orchestration and do to it what ``moves`` say, as long as it runs."""
-    status = await host.run(name, data, "i")
-    for what, value in moves:
-        if status.status.ended:
-            break
-        if what == "advance":
-            await host.advance(minutes=value)
-            status = await host.settled("i")
-        else:
-            status = await host.raise_event("i", what, value)
-    return status

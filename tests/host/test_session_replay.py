@@ -23,8 +23,8 @@ from host.replay import CREATED
 from host.testing import durable_host
 from host.wire_v1 import unwire
 from tests.host import session_flows, test_compat, test_flows, test_programs, test_recording
-from tests.host.session_flows import HOUR, SCRIPTS, Flow, Move, drive, flows, twin
-from tests.host.twin import Function, Twin, instance_of, say
+from tests.host.session_flows import HOUR, SCRIPTS, Flow, flows, twin
+from tests.host.twin import Function, Move, Twin, drive, instance_of, say
 
 HERE = Path(__file__).parent
 HISTORIES = HERE.parent / "histories"

@@ -17,10 +17,12 @@ from host.invocation import FunctionFailed, Invocation
 from host.model import Event, EventKind, InstanceStatus, Parent, Status
 from host.runner import frames
 from host.session import Session, SessionLost, applied
-from host.testing import FunctionsInvoker
+from host.testing import DurableHost, FunctionsInvoker
 from host.wire_v1 import unwire
 
 Function = Callable[..., Any]
+Move = tuple[str, Any]
+"""A name of an event and its value, or ``advance`` and minutes."""
 heard: ContextVar[list[Any]] = ContextVar("heard")
 """What the code of an orchestrator says while it runs: see ``say``."""
 
@@ -147,3 +149,17 @@ def instance_of(
         input=text,
         parent=Parent(parent, "") if parent else None,
     )
+
+
+async def drive(host: DurableHost, name: str, data: Any, moves: Sequence[Move]) -> InstanceStatus:
+    """Start an orchestration and do to it what ``moves`` say, as long as it runs."""
+    status = await host.run(name, data, "i")
+    for what, value in moves:
+        if status.status.ended:
+            break
+        if what == "advance":
+            await host.advance(minutes=value)
+            status = await host.settled("i")
+        else:
+            status = await host.raise_event("i", what, value)
+    return status
