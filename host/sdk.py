@@ -40,7 +40,7 @@ def read_instants_fast() -> None:
     slow = getattr(module, "dt_parse", None)
     if slow is None:
         log.debug("%s.dt_parse is gone: instants are read by the SDK's own means", _EVENT_MODULE)
-    elif slow.__module__ != __name__:
+    elif getattr(slow, "__module__", None) != __name__:
         module.dt_parse = _faster(slow)
 
 

@@ -39,8 +39,6 @@ class Spy:
         self.texts.append(text)
         return dateutil.parser.parse(text)
 
-    __module__ = "dateutil.parser"
-
 
 @pytest.fixture
 def spy(monkeypatch: pytest.MonkeyPatch) -> Spy:
