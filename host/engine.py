@@ -156,7 +156,7 @@ class Engine:
                     waiter.set_result(progress.instance)
 
     async def _set_aside(self, instance_id: str, progress: Progress) -> None:
-        """Keep results that the turn could not use: in the store if a person has to act first, else for the next one."""
+        """Keep results that the turn could not use: in the store if a person has to act first, else in memory."""
         left = list(progress.unused)
         try:
             while left and progress.unused_for_good:
