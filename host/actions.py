@@ -79,6 +79,7 @@ Leaf = CallActivity | CallChild | CreateTimer | AskEntity
 """What takes a number and makes an event."""
 Action = Leaf | WaitEvent | ContinueAsNew | AnyOf | AllOf
 
+
 HTTP_ACTIVITY = "BuiltIn::HttpActivity"
 """Name of the activity that the host itself runs for ``call_http``."""
 
@@ -96,3 +97,14 @@ class Decision:
     failure: Failure | None = None
     custom_status: str | None = None
     """JSON text; None: as before."""
+
+
+def numbered(action: Action) -> bool:
+    """Whether starting it makes an event."""
+    match action:
+        case AnyOf() | AllOf():
+            return any(numbered(child) for child in action.children)
+        case WaitEvent() | ContinueAsNew():
+            return False
+        case _:
+            return True

@@ -12,7 +12,10 @@ CHANGED = "Was a change made to the orchestrator code after this instance had al
 
 
 def contradictions(events: Sequence[Event], position: Position) -> Iterator[str]:
-    """Where the history holds a task that the code, as it is now, does not start: in the words of the framework."""
+    """Where the history holds a task that the code, as it is now, does not start: in the words of the framework.
+
+    ``events``: all that the walk of ``position`` took before this turn and no earlier position was compared with.
+    """
     for event in events:
         if event.kind not in CREATED:
             continue
