@@ -24,7 +24,7 @@ class Draft:
         self.loaded = loaded
         self.intake = intake
         self.instance = loaded.instance
-        self.at = max(now, loaded.history[-1].at) if loaded.history else now
+        self.at = now if intake.past.at is None else max(now, intake.past.at)
         self.new: list[Event] = [Event(kind=EventKind.TURN_STARTED, at=self.at), *intake.events]
         self.custom_status = loaded.instance.custom_status
         self.waits = dict(loaded.instance.waits)
@@ -38,6 +38,7 @@ class Draft:
 
     @property
     def events(self) -> tuple[Event, ...]:
+        """The whole history, with what this turn takes up."""
         return (*self.loaded.history, *self.new)
 
     # --- what the code asked for
@@ -103,7 +104,7 @@ class Draft:
 
     def suspended(self) -> Draft:
         self.instance = replace(self.instance, status=Status.SUSPENDED)
-        if not self.loaded.history:
+        if not self.intake.past.begun:
             self.new = []
         return self
 
@@ -122,7 +123,7 @@ class Draft:
 
     def terminated(self, event: Event) -> Draft:
         start = [m.event for m in self.loaded.inbox if m.event.kind is EventKind.EXECUTION_STARTED]
-        self.new = [self.new[0], *([] if self.loaded.history else start), event]
+        self.new = [self.new[0], *([] if self.intake.past.begun else start), event]
         return self._end(Status.TERMINATED, json.dumps(event.text), None, -1)
 
     def continued(self, text: str | None, unread: Sequence[Event]) -> Draft:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from host.model import Event, EventKind, Status
-from host.replay import CREATED, ENDED
+from host.past import Past
+from host.replay import ENDED
 from host.store.base import ActivityKey, Loaded, Message, Timer
 
 CONTROL = frozenset({EventKind.SUSPENDED, EventKind.RESUMED})
@@ -26,6 +27,8 @@ class Finished:
 class Intake:
     """What a turn takes up."""
 
+    past: Past
+    """What was before."""
     events: list[Event] = field(default_factory=list)
     consumed: list[int] = field(default_factory=list)
     activities: list[ActivityKey] = field(default_factory=list)
@@ -47,12 +50,14 @@ class _Candidate:
     source: Message | Timer | Finished
 
 
-def gather(loaded: Loaded, finished: Sequence[Finished], now: datetime, *, hold: bool, one: bool = False) -> Intake:
-    """Sort the messages of an instance.
+def gather(
+    loaded: Loaded, past: Past, finished: Sequence[Finished], now: datetime, *, hold: bool, one: bool = False
+) -> Intake:
+    """Sort the messages of an instance. Neither ``loaded.history`` is read nor ``past`` changed.
 
     ``hold``: external events stay in the inbox until the code waits for them. ``one``: at most one message.
     """
-    intake = Intake(suspended=loaded.instance.status is Status.SUSPENDED)
+    intake = Intake(past, suspended=loaded.instance.status is Status.SUSPENDED)
     inbox = _control(loaded, intake)
     if intake.terminated is not None:
         return intake
@@ -60,7 +65,7 @@ def gather(loaded: Loaded, finished: Sequence[Finished], now: datetime, *, hold:
         intake.unused.extend(finished)
         return intake
     candidates = _in_order(inbox, loaded.due, finished, now)
-    openings = _Openings(loaded, hold=hold)
+    openings = _Openings(past, loaded.instance.waits, hold=hold)
     for candidate in candidates:
         if one and intake.events:
             intake.more = True
@@ -84,7 +89,7 @@ def _control(loaded: Loaded, intake: Intake) -> list[Message]:
         elif kind in CONTROL:
             intake.consumed.append(message.seq)
             intake.suspended = kind is EventKind.SUSPENDED
-            if loaded.history:
+            if intake.past.begun:
                 intake.events.append(message.event)
         else:
             rest.append(message)
@@ -128,25 +133,23 @@ def _take(candidate: _Candidate, openings: _Openings, intake: Intake) -> None:
 class _Openings:
     """What the instance can still take: each task ends once, each wait gets one event a turn."""
 
-    def __init__(self, loaded: Loaded, *, hold: bool) -> None:
-        self._execution = loaded.instance.execution_id
-        self._begun = bool(loaded.history)
-        created = {event.id for event in loaded.history if event.kind in CREATED}
-        self._tasks = created - {event.task for event in loaded.history if event.kind in ENDED}
-        self._requests = {event.request for event in loaded.history if event.kind is EventKind.EVENT_SENT}
-        self._waits = {name.lower(): name for name in loaded.instance.waits} if hold else None
+    def __init__(self, past: Past, waits: Iterable[str], *, hold: bool) -> None:
+        self._past = past
+        self._begun = past.begun
+        self._ended: set[int] = set()
+        self._waits = {name.lower(): name for name in waits} if hold else None
 
     def admit(self, event: Event) -> Event | None:
         """The event as it enters the history; None: it may not (yet)."""
         if event.kind in ENDED:
-            if event.task not in self._tasks:
+            if event.task not in self._past.open or event.task in self._ended:
                 return None
-            self._tasks.discard(event.task)
+            self._ended.add(event.task)
         elif event.kind is EventKind.EXECUTION_STARTED:
             if self._begun:
                 return None
             self._begun = True
-        elif event.kind is EventKind.EVENT_RAISED and self._waits is not None and event.name not in self._requests:
+        elif event.kind is EventKind.EVENT_RAISED and self._waits is not None and event.name not in self._past.requests:
             # One event a wait and turn: a second one may belong to a wait that the code is about to make.
             awaited = self._waits.pop((event.name or "").lower(), None)
             return None if awaited is None else replace(event, name=awaited)

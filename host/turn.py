@@ -19,7 +19,8 @@ from host.intake import Finished, Intake, deliverable, gather
 from host.invocation import TIMED_OUT, FunctionFailed, Invocation, Invoker, Kind
 from host.model import EventKind, InstanceStatus
 from host.options import HubOptions
-from host.replay import CREATED, Position, replay
+from host.past import Past
+from host.replay import Position, replay
 from host.store.base import Activity, Loaded, Store, Timer, Turn
 from host.versions import mismatch
 
@@ -60,7 +61,7 @@ class Turns:
         if loaded is None or loaded.instance.status.ended:
             return Progress()
         finished = [one for one in finished if one.key.execution == loaded.instance.execution_id]
-        intake = gather(loaded, finished, now, hold=self._fixed)
+        intake = gather(loaded, Past.of(loaded.history), finished, now, hold=self._fixed)
         if intake.terminated is not None:
             return await self._commit(Draft(loaded, intake, now).terminated(intake.terminated))
         if intake.suspended:
@@ -78,7 +79,7 @@ class Turns:
         position = replay(decision.actions, draft.events, greedy=self._fixed)
         if self._fixed and position.stuck and len(intake.events) > 1:
             # With several messages at once the order in which the code went on is unknown: take them one by one.
-            intake = gather(loaded, finished, now, hold=True, one=True)
+            intake = gather(loaded, intake.past, finished, now, hold=True, one=True)
             draft = Draft(loaded, intake, now)
             decision = await self._ask(draft)
             position = replay(decision.actions, draft.events, greedy=True)
@@ -94,7 +95,7 @@ class Turns:
             body=codec.context(
                 instance,
                 draft.events,
-                replaying=bool(draft.loaded.history),
+                replaying=draft.intake.past.begun,
                 timer_spans=self._options.send_timer_spans,
             ),
             instance_id=instance.instance_id,
@@ -136,12 +137,13 @@ class Turns:
         return draft.completed(decision.output, position.next_id)
 
     def _schedule(self, draft: Draft, position: Position) -> None:
-        created = {event.id for event in draft.loaded.history if event.kind in CREATED}
-        for number in sorted(position.started.keys() - created):
-            leaf = position.started[number]
+        past = draft.intake.past
+        for number, leaf in sorted(position.started.items()):
+            if past.created(number):
+                continue
             self._check(leaf)
             draft.schedule(number, leaf, position.requests.get(number), self._options)
-        fired = {event.task for event in draft.events if event.kind is EventKind.TIMER_FIRED}
+        fired = {event.task for event in draft.new if event.kind is EventKind.TIMER_FIRED}
         draft.cancelled = sorted(position.cancelled - fired)
 
     def _check(self, leaf: Leaf) -> None:
