@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 import traceback
 from collections import Counter
 from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
-
-from pydantic import BaseModel, ValidationError
 
 from host.app import AppIndex, load_app
 from host.cli.finding import Finding, note, ok, problem
@@ -20,7 +16,7 @@ from host.functions import Function, Kind
 from host.http.triggers import build_routes
 from host.kafka import binding as kafka
 from host.schedule import read_timers
-from host.settings import HostJson, StartupError
+from host.settings import StartupError
 
 _REFERENCE = re.compile(r"%([^%\s]+)%")
 
@@ -38,7 +34,6 @@ def app_findings(directory: Path, environ: MutableMapping[str, str]) -> Iterator
     yield from (note(f"{name} is disabled.") for name in app.disabled)
     yield from (problem(f"{name} is not served: {reason}.") for name, reason in app.refused.items())
     yield from (note(warning) for warning in app.warnings)
-    yield from _ignored_keys(directory)
     yield from _bindings(app, environ)
 
 
@@ -49,28 +44,6 @@ def _said(error: StartupError) -> str:
         return str(error)
     words = "".join(traceback.format_exception_only(cause)).strip()
     return str(error).replace(words, type(cause).__name__)
-
-
-def _ignored_keys(directory: Path) -> Iterator[Finding]:
-    document = json.loads((directory / "host.json").read_text(encoding="utf-8-sig"))
-    if keys := list(ignored(document, HostJson)):
-        yield note(f"host.json: this host does not read {', '.join(keys)}.")
-
-
-def ignored(document: Mapping[str, Any], model: type[BaseModel], place: str = "") -> Iterator[str]:
-    """The keys of a document, as dotted paths, that a model does not read."""
-    for key, value in document.items():
-        try:
-            # The model itself knows its aliases and in which case it takes them.
-            read = model.model_validate({key: value}).model_fields_set
-        except ValidationError:
-            continue  # it is read; alone it lacks its fellows
-        if not read:
-            yield place + key
-            continue
-        nested = model.model_fields[next(iter(read))].annotation
-        if isinstance(value, dict) and isinstance(nested, type) and issubclass(nested, BaseModel):
-            yield from ignored(value, nested, f"{place}{key}.")
 
 
 def _bindings(app: AppIndex, environ: Mapping[str, str]) -> Iterator[Finding]:

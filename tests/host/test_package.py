@@ -43,11 +43,13 @@ DISTRIBUTIONS: Final = {
     "azure.functions": "azure-functions",
     "azure.monitor.opentelemetry": "azure-monitor-opentelemetry",
     "confluent_kafka": "confluent-kafka",
+    "multidict": "multidict",
     "opentelemetry.sdk": "opentelemetry-sdk",
     "opentelemetry": "opentelemetry-api",
     "pydantic": "pydantic",
     "pytest": "pytest",
     "pytest_asyncio": "pytest-asyncio",
+    "yarl": "yarl",
 }
 
 
@@ -177,7 +179,7 @@ def test_it_runs_an_app_that_it_has_never_seen(python: Path, tmp_path: Path, opt
         with urllib.request.urlopen(f"{origin}/api/greet/you", timeout=WAIT) as answer:
             assert answer.read() == b"hello you"
         api = Api(data)
-        api.manage("POST", "/orchestrators/greetings/g-1", ["Ann", "Bo"], timeout="30")
+        api.manage("POST", "/orchestrators/greetings/g-1", json.dumps(["Ann", "Bo"]), timeout="30")
         status = api.manage("GET", "/instances/g-1")
         assert (status["runtimeStatus"], status["output"]) == ("Completed", ["hello Ann", "hello Bo"])
         assert api.manage("GET", "/entities/counter/greetings") == 2

@@ -99,8 +99,8 @@ def test_functions_that_are_not_served_or_disabled(tmp_path: Path) -> None:
 def test_keys_of_host_json_that_are_not_read(tmp_path: Path) -> None:
     (text,) = notes(examine(tmp_path, "", HOST_JSON))
     assert text == (
-        "host.json: this host does not read logging, extensions.http.maxOutstandingRequests, "
-        "extensions.durableTask.storageProvider, extensions.kafka.sslCertificate, extensions.queues."
+        "This host does nothing with logging, extensions.http.maxOutstandingRequests, extensions.kafka.sslCertificate, "
+        "extensions.queues of host.json."
     )
 
 
