@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -217,7 +218,10 @@ def test_curl_auth_levels(host: AppProcess, curl: Curl) -> None:
 def test_curl_starts_waits_and_purges(host: AppProcess, curl: Curl) -> None:
     api, code = f"{host.origin}{MANAGEMENT}", f"code={host.keys.system}"
     assert curl(f"{api}/instances/order-1").status == 401
-    start = (f"{api}/orchestrators/ship/parcel-1?timeout=30&pollingInterval=1&{code}", *document('["1 x lamp"]'))
+    start = (
+        f"{api}/orchestrators/ship/parcel-1?timeout=30&pollingInterval=1&{code}",
+        *document(json.dumps('["1 x lamp"]')),
+    )
     done = curl(*start)
     assert (done.status, done.json["boxes"], done.json["of"]) == (200, ["1 x lamp"], None)
     status = curl(f"{api}/instances/parcel-1?showHistory=true&showHistoryOutput=true&{code}").json
@@ -236,7 +240,7 @@ def test_curl_starts_waits_and_purges(host: AppProcess, curl: Curl) -> None:
 def test_curl_reads_and_deletes_entities(host: AppProcess, curl: Curl) -> None:
     api, code = f"{host.origin}{MANAGEMENT}", f"code={host.keys.system}"
     for key in ("ann", "bob"):
-        added = curl(f"{api}/entities/Cart/{key}?op=add&{code}", *document('"lamp"'))
+        added = curl(f"{api}/entities/Cart/{key}?op=add&{code}", *document(json.dumps('"lamp"')))
         assert added.status == 202
     listing = f"{api}/entities/cart?fetchState=true&{code}"
     known = {"ann": {"lamp": 1}, "bob": {"lamp": 1}}

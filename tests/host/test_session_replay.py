@@ -60,7 +60,13 @@ async def test_turns_are_taken_by_living_sessions() -> None:
 
 
 APPS: Mapping[str, Sequence[tuple[str, Any, Sequence[Move]]]] = {
-    "surface": [("sequence", 1, []), ("Approval", None, [("decided", 1)]), ("failing", None, []), ("slow", 0, [])],
+    "surface": [
+        ("sequence", 1, []),
+        ("Approval", None, [("decided", 1)]),
+        ("failing", None, []),
+        ("slow", 0, []),
+        ("reading", 1, []),
+    ],
     "kafka": [("flow", "x", [])],
 }
 
