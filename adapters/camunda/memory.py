@@ -3,67 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import copy
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from itertools import count
-from typing import Any, Final
 
 from adapters.camunda.base import Deployed, Job, Message, Variables
+from adapters.camunda.instance import DONE, STEP, WAIT, Instance, Standing
 from domain.errors import Conflict, Defect, Unavailable
-from domain.process.model import DUE, JOBS, Model, parse_model
-from domain.process.tokens import Game, Token
-
-STEP: Final = "durable.step"
-DONE: Final = "durable.usertask.end"
-WAIT: Final = "durable.wait"
-
-
-class _Running(Game):
-    """As the engine plays it: an end that clears a scope asks nobody."""
-
-    def _clear(self, scope: str | None, by: str) -> None:
-        del by
-        for token in list(self._tokens(scope)):
-            self.tokens.remove(token)
-        kept = [each for each in self._coming if scope and not self.model.within(each, scope)]
-        self._coming.clear()
-        self._coming.extend(kept)
-
-
-@dataclass
-class _Standing:
-    """A token with its keys."""
-
-    element: str
-    key: int
-    job: int = 0
-    kind: str = ""
-    failed: str | None = None
-    leased: float = 0.0
-    finished_by: str | None = None
-    """Who completed the user task, whose listener's job is open."""
-
-
-@dataclass
-class Instance:
-    """One process instance."""
-
-    key: int
-    definition: int
-    game: Game
-    correlation: str
-    standing: list[_Standing] = field(default_factory=list)
-    cancelled: bool = False
-    incidents: int = 0
-    """Ever shown."""
-
-    @property
-    def active(self) -> bool:
-        """Whether it goes on."""
-        return not (self.cancelled or self.game.ended)
+from domain.process.model import Model, parse_model
 
 
 class MemoryCamunda:
@@ -123,7 +71,7 @@ class MemoryCamunda:
         if standing.kind == WAIT:
             standing.job = 0
         else:
-            self._leave(instance, standing)
+            instance.leave(standing)
         self._correlate()
         return True
 
@@ -140,15 +88,13 @@ class MemoryCamunda:
         """See ``Camunda.move``."""
         self._begin("move")
         its = self.instances.get(instance)
-        standing = next((s for s in its.standing if s.key == leave), None) if its and its.active else None
+        standing = its.find(leave) if its else None
         if its is None or standing is None:
             return False
         if enter not in its.game.model.elements:
             raise Defect("camunda-invalid-argument", "move")
         its.game.variables |= variables
-        its.game.jump(Token(standing.element), enter)
-        its.standing.remove(standing)
-        self._renew(its)
+        its.jump(standing, enter)
         self._correlate()
         return True
 
@@ -240,68 +186,17 @@ class MemoryCamunda:
         )
         if begins is not None:
             return self._start(begins, message)
-        return any(self._receive(its, message) for its in self.instances.values() if its.active)
+        return any(its.receive(message) for its in self.instances.values() if its.active)
 
     def _start(self, deployed: Deployed, message: Message) -> bool:
         others = [its for its in self.instances.values() if its.active and its.correlation == message.correlation]
         if any(its.game.model.process == deployed.process for its in others):
             return False
-        game = _Running.begin(self._models[deployed.key], copy.deepcopy(dict(message.variables)))
-        its = Instance(next(self._keys), deployed.key, game, message.correlation)
+        its = Instance.begin(deployed.key, self._models[deployed.key], message, self._keys)
         self.instances[its.key] = its
-        self._renew(its)
         return True
 
-    def _receive(self, its: Instance, message: Message) -> bool:
-        mine = its.correlation if message.name.endswith(DUE) else its.game.variables.get("task")
-        if mine != message.correlation:
-            return False
-        model = its.game.model
-        for standing in its.standing:
-            if standing.finished_by or (standing.kind == WAIT and standing.job):
-                continue
-            for event in model.attached(standing.element):
-                if event.event == "message" and event.code == message.name:
-                    its.game.variables |= message.variables
-                    its.game.fire(event, Token(standing.element))
-                    if event.interrupting:
-                        its.standing.remove(standing)
-                    self._renew(its)
-                    return True
-            element = model.elements[standing.element]
-            if element.kind == "receiveTask" and element.code == message.name:
-                its.game.variables |= message.variables
-                self._leave(its, standing)
-                return True
-        return False
-
-    def _leave(self, its: Instance, standing: _Standing) -> None:
-        its.game.leave(Token(standing.element))
-        its.standing.remove(standing)
-        self._renew(its)
-
-    def _renew(self, its: Instance) -> None:
-        """Keys and jobs for tokens that are new; none any more for those that are gone."""
-        wanted = Counter(token.element for token in its.game.tokens)
-        for standing in list(its.standing):
-            if wanted[standing.element]:
-                wanted[standing.element] -= 1
-            else:
-                its.standing.remove(standing)
-        for element in wanted.elements():
-            kind = self._kind(its.game.model, element)
-            job = next(self._keys) if kind else 0
-            its.standing.append(_Standing(element, next(self._keys), job, kind))
-        self._changed.set()
-
-    def _kind(self, model: Model, element: str) -> str:
-        found = model.elements[element]
-        if found.kind in JOBS:
-            return STEP
-        timed = any(event.event == "timer" for event in model.attached(element))
-        return WAIT if found.kind == "receiveTask" and timed else ""
-
-    def _job(self, key: int) -> tuple[Instance, _Standing] | None:
+    def _job(self, key: int) -> tuple[Instance, Standing] | None:
         for its in self.instances.values():
             for standing in its.standing if its.active else ():
                 if standing.job == key:
@@ -314,20 +209,8 @@ class MemoryCamunda:
             for standing in its.standing if its.active else ():
                 if standing.job and standing.kind in kinds and not standing.failed and standing.leased <= now:
                     standing.leased = now + seconds
-                    found.append(self._told(its, standing, fetch))
+                    found.append(its.told(standing, fetch))
         return found
-
-    def _told(self, its: Instance, standing: _Standing, fetch: Sequence[str]) -> Job:
-        variables: dict[str, Any] = {name: its.game.variables[name] for name in fetch if name in its.game.variables}
-        return Job(
-            key=standing.job,
-            kind=standing.kind,
-            element=standing.element,
-            element_instance=standing.key,
-            instance=its.key,
-            definition=its.definition,
-            variables=variables,
-        )
 
 
 def _parsed(text: bytes) -> Model:

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 
-from adapters.camunda.memory import Instance, MemoryCamunda
+from adapters.camunda.instance import Instance
+from adapters.camunda.memory import MemoryCamunda
 from domain.process.model import Model
 from mirror import connect
 from mirror.deploy import Release, deploy

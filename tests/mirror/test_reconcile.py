@@ -14,7 +14,8 @@ from random import Random
 import pytest
 
 from adapters.camunda.base import Job, Variables
-from adapters.camunda.memory import WAIT, MemoryCamunda
+from adapters.camunda.instance import WAIT
+from adapters.camunda.memory import MemoryCamunda
 from domain.errors import Defect
 from domain.process.moves import Kind
 from domain.process.seen import What

@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from adapters.camunda.memory import STEP
+from adapters.camunda.instance import STEP
 from domain.process.seen import What
 from mirror.deploy import Release
 from mirror.reconcile import RUNS

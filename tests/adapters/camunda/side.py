@@ -18,7 +18,8 @@ from pyzeebe import create_insecure_channel
 import stack
 from adapters.camunda.base import Camunda, Job, Message
 from adapters.camunda.grpc import GrpcCamunda
-from adapters.camunda.memory import DONE, STEP, WAIT, MemoryCamunda
+from adapters.camunda.instance import DONE, STEP, WAIT
+from adapters.camunda.memory import MemoryCamunda
 from domain.process.routing import INITIAL
 from mirror import connect
 from stack.records import Records, records

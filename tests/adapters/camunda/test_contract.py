@@ -12,7 +12,7 @@ import pytest
 import processes
 import stack
 from adapters.camunda.base import Deployed, Job, Message
-from adapters.camunda.memory import DONE, STEP, WAIT
+from adapters.camunda.instance import DONE, STEP, WAIT
 from domain.errors import Conflict, Defect, Unavailable
 from tests.adapters.camunda.side import (
     QUESTION,

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 import stack
-from adapters.camunda.memory import DONE
+from adapters.camunda.instance import DONE
 from adapters.camunda.people import Nobody, SearchedPeople
 from domain.errors import Unavailable
 from stack.options import CAMUNDA_FULL
