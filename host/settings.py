@@ -13,11 +13,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationError, ValidationInfo, field_validator
 
 from host.document import ignored, overridden
 from host.eventhubs.section import EventHubsSection
 from host.kafka.section import KafkaSection
+from host.section import Section
 from host.timespan import parse_timespan
 
 _REFERENCE = re.compile(r"%([^%\s]+)%")
@@ -27,40 +28,25 @@ class StartupError(Exception):
     """The host cannot start (or a verb cannot run): one sentence that says what to do; no traceback is shown."""
 
 
-class _Section(BaseModel):
-    """Keys are matched in any case, as .NET does."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _any_case(cls, document: Any) -> Any:
-        if not isinstance(document, dict):
-            return document
-        fields = cls.model_fields.items()
-        names = {str(field.alias or name).lower(): str(field.alias or name) for name, field in fields}
-        return {names.get(str(key).lower(), key): value for key, value in document.items()}
-
-
-class HttpSection(_Section):
+class HttpSection(Section):
     """``extensions.http``."""
 
     route_prefix: str = Field("api", alias="routePrefix")
 
 
-class DurableHttpSection(_Section):
+class DurableHttpSection(Section):
     """``extensions.durableTask.httpSettings``: how ``call_http`` asks again after a 202."""
 
     poll: int = Field(30_000, alias="defaultAsyncRequestSleepTimeMilliseconds", ge=0)
 
 
-class StorageSection(_Section):
+class StorageSection(Section):
     """``extensions.durableTask.storageProvider``: this host has its own; the name tells what to be like."""
 
     type: str = ""
 
 
-class DurableSection(_Section):
+class DurableSection(Section):
     """``extensions.durableTask``: what the engine reads (``host.options.HubOptions``), checked."""
 
     hub_name: str = Field("TestHubName", alias="hubName")
@@ -86,7 +72,7 @@ class DurableSection(_Section):
         return resolve(name, info.context or {}, "hubName of host.json")
 
 
-class Extensions(_Section):
+class Extensions(Section):
     """``extensions``."""
 
     kafka: KafkaSection = Field(default_factory=lambda: KafkaSection.model_validate({}))
@@ -95,7 +81,7 @@ class Extensions(_Section):
     durable: DurableSection = Field(default_factory=lambda: DurableSection.model_validate({}), alias="durableTask")
 
 
-class HostJson(_Section):
+class HostJson(Section):
     """host.json. Keys that this host does not know are ignored, as Azure ignores those of absent extensions."""
 
     version: str = "2.0"
@@ -135,7 +121,7 @@ class HostJson(_Section):
         return parse_timespan(str(self.function_timeout))
 
 
-class _LocalSettings(_Section):
+class _LocalSettings(Section):
     values: dict[str, str | None] = Field(default_factory=dict, alias="Values")
 
 

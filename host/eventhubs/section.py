@@ -5,27 +5,18 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 
+from host.section import Section
 from host.timespan import parse_timespan
 
 _LONGEST = timedelta(minutes=10)
 _OFFSETS = {"fromstart": "fromStart", "fromend": "fromEnd", "fromenqueuedtime": "fromEnqueuedTime"}
 
 
-class _Section(BaseModel):
-    """Keys are matched in any case, as .NET does."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True, alias_generator=to_camel)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _any_case(cls, document: Any) -> Any:
-        if not isinstance(document, dict):
-            return document
-        names = {str(field.alias).lower(): str(field.alias) for field in cls.model_fields.values()}
-        return {names.get(str(key).lower(), key): value for key, value in document.items()}
+class _Section(Section):
+    model_config = ConfigDict(alias_generator=to_camel)
 
 
 class InitialOffset(_Section):

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator
 from pydantic.alias_generators import to_camel
+
+from host.section import Section
 
 _BOOLEAN = {True: "true", False: "false"}
 
@@ -32,10 +34,10 @@ _LIBRDKAFKA = {
 """Fields that librdkafka takes as they are."""
 
 
-class KafkaSection(BaseModel):
-    """How the triggers of an app consume. Keys are matched in any case, as .NET does."""
+class KafkaSection(Section):
+    """How the triggers of an app consume."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True, alias_generator=to_camel)
+    model_config = ConfigDict(alias_generator=to_camel)
 
     max_batch_size: int = Field(64, ge=1)
     subscriber_interval_in_seconds: int = Field(1, ge=1)
@@ -60,14 +62,6 @@ class KafkaSection(BaseModel):
     queued_max_messages_kbytes: int | None = Field(None, ge=1)
     statistics_interval: int | None = Field(None, alias="statisticsIntervalMs", ge=0)
     libkafka_debug: str | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _any_case(cls, document: Any) -> Any:
-        if not isinstance(document, dict):
-            return document
-        names = {str(field.alias).lower(): str(field.alias) for field in cls.model_fields.values()}
-        return {names.get(str(key).lower(), key): value for key, value in document.items()}
 
     @field_validator("auto_offset_reset", mode="before")
     @classmethod
