@@ -7,7 +7,7 @@ Nothing of azure.functions is in them, so that the functions may run in a child 
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -53,6 +53,8 @@ class Call:
     retry_count: int = 0
     """How often this delivery was tried before."""
     max_retry_count: int = 0
+    run: Callable[[Callable[..., Any]], None] | None = None
+    """As in ``Invocation``; crosses no pipe."""
 
 
 Answer = str | HttpResponse

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from host.actions import AskEntity, CallActivity, CallChild, CreateTimer, Leaf
+from host.ask import Question
 from host.entities import entity_id, split
 from host.intake import Intake
 from host.model import Event, EventKind, Failure, InstanceStatus, Parent, Status
@@ -37,9 +38,19 @@ class Draft:
         self._messages: list[Message] = []
 
     @property
-    def events(self) -> tuple[Event, ...]:
-        """The whole history, with what this turn takes up."""
-        return (*self.loaded.history, *self.new)
+    def question(self) -> Question:
+        """What the code is asked."""
+        return Question(self.instance, self.intake.past, self.loaded.history, tuple(self.new))
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the execution has a next turn."""
+        return not self.instance.status.ended and not self._replace_history
+
+    @property
+    def written(self) -> tuple[Event, ...]:
+        """What the turn adds to the history."""
+        return (*self.new, *self._created, Event(kind=EventKind.TURN_COMPLETED, at=self.at)) if self.new else ()
 
     # --- what the code asked for
 
@@ -149,12 +160,11 @@ class Draft:
         return self
 
     def turn(self) -> Turn:
-        events = [*self.new, *self._created, Event(kind=EventKind.TURN_COMPLETED, at=self.at)] if self.new else []
         return Turn(
             instance=replace(
                 self.instance, updated=self.at, custom_status=self.custom_status, waits=self.waits, blocked=None
             ),
-            append=() if self._replace_history else tuple(events),
+            append=() if self._replace_history else self.written,
             replace_history=self._replace_history,
             consumed=tuple(self.intake.consumed),
             ended_activities=tuple(self.intake.activities),

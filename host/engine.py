@@ -85,6 +85,7 @@ class Engine:
         await self._http.close()
         await self._entity_lane.drain(finish=True)
         await self._turn_lane.drain(finish=True)  # last: what activities and entities answered is written
+        self._turns.close()
 
     async def idle(self) -> None:
         """Return when nothing runs and nothing waits to run."""

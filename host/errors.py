@@ -70,3 +70,12 @@ class NotFinished(HubError):
 
 class WrongState(HubError):
     """The instance is not in a state that allows this."""
+
+
+class SessionLost(Exception):
+    """Living code can't say what cold replay would: throw it away and ask that. The text has no values."""
+
+    def __init__(self, reason: str, *, lasting: bool = False) -> None:
+        """``lasting``: it will be so for every instance of this orchestrator."""
+        super().__init__(reason)
+        self.lasting = lasting

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import enum
-import uuid
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from host import codec_v1 as codec
 from host.actions import Decision
+from host.ask import Answer, Question, Replays
 from host.engine import Engine, Retry
-from host.invocation import TIMED_OUT, FunctionFailed, Invocation, Invoker
+from host.invocation import Invoker
 from host.model import Event, EventKind, Failure, InstanceStatus, Status
 from host.options import HubOptions
-from host.replay import CREATED, ENDED, FAILED, Position
-from host.replay import replay as walk
+from host.past import Past
+from host.position import CREATED, ENDED, FAILED, Position
 from host.store.base import Store, Waiting
 
 
@@ -95,8 +94,7 @@ class Explainer:
     def __init__(self, store: Store, invoker: Invoker, engine: Engine, options: HubOptions) -> None:
         self._store = store
         self._invoker = invoker
-        self._fixed = options.compat == "fixed"
-        self._timer_spans = options.send_timer_spans
+        self._replays = Replays(invoker, options)
         self._engine = engine
 
     async def explain(self, status: InstanceStatus, *, replay: bool = False) -> Explanation:
@@ -143,27 +141,21 @@ class Explainer:
             return explanation
         if explanation.busy or explanation.retry:
             return explanation  # code that may hang or die is not run a second time beside its turn
-        decision = await self._decision(instance, found.history)
-        if decision is None:
+        answer = await self._answer(instance, found.history)
+        if answer is None:
             return explanation
-        position = walk(decision.actions, found.history, greedy=self._fixed)
-        early = Counter(event.name or "" for event in position.early)
-        return replace(explanation, code=_code(decision, position), held=Counter(explanation.held) + early)
+        early = Counter(event.name or "" for event in answer.position.early)
+        code = _code(answer.decision, answer.position)
+        return replace(explanation, code=code, held=Counter(explanation.held) + early)
 
-    async def _decision(self, instance: InstanceStatus, history: Sequence[Event]) -> Decision | None:
+    async def _answer(self, instance: InstanceStatus, history: Sequence[Event]) -> Answer | None:
         """What the code says now; None: it could not be asked."""
-        name = self._invoker.known("orchestrator").get(instance.name.lower())
-        if name is None:
+        if instance.name.lower() not in self._invoker.known("orchestrator"):
             return None
-        body = codec.context(instance, history, replaying=True, timer_spans=self._timer_spans)
-        identity = str(uuid.uuid4())
-        call = Invocation("orchestrator", name, body, instance.instance_id, identity)
         try:
-            return codec.decision(await self._invoker.invoke(call))
-        except FunctionFailed as failed:
-            return None if failed.type == TIMED_OUT else codec.decision_of_failure(failed)
+            return await self._replays.ask(Question(instance, Past.of(history), history, ()))
         except Exception:
-            return None  # a worker that dies: the turn's own retry tells it
+            return None  # code that hangs, a worker that dies: the turn's own retry tells it
 
     async def _cause(self, status: InstanceStatus) -> Cause | None:
         """The task whose failure the code passed on: the SDK gives the code the task's own words."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from host.invocation import FunctionFailed, Invocation, Invoker, Kind
 from host.model import Event, EventKind
@@ -29,7 +29,7 @@ class FaultyInvoker:
         self._store = store
         self._faults: list[_Fault] = []
         self.calls: list[Invocation] = []
-        """Every invocation so far, in order."""
+        """Every invocation so far, in order; without what they would keep alive."""
 
     def fail(
         self, name: str, times: int, error: Exception, attempt: int | None = None, instance: str | None = None
@@ -41,11 +41,15 @@ class FaultyInvoker:
             raise ValueError(f"Attempts are those of activities, and none is named {name}.")
         self._faults.append(_Fault(name.lower(), times, error, attempt, instance))
 
+    @property
+    def in_process(self) -> bool:
+        return self._inner.in_process
+
     def known(self, kind: Kind) -> Mapping[str, str]:
         return self._inner.known(kind)
 
     async def invoke(self, invocation: Invocation) -> str:
-        self.calls.append(invocation)
+        self.calls.append(replace(invocation, run=None))
         if (error := await self._fault(invocation)) is None:
             return await self._inner.invoke(invocation)
         if isinstance(error, FunctionFailed | ConnectionError):

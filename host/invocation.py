@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 Kind = Literal["orchestrator", "activity", "entity"]
 TIMED_OUT = "FunctionTimeoutException"
@@ -24,6 +24,8 @@ class Invocation:
     invocation_id: str
     traceparent: str | None = None
     """W3C trace context of the orchestration."""
+    run: Callable[[Callable[..., Any]], None] | None = field(default=None, repr=False)
+    """Called with the orchestrator's function in place of a call of it with ``body``. It keeps what comes of it."""
 
 
 class FunctionFailed(Exception):
@@ -43,6 +45,10 @@ class FunctionFailed(Exception):
 
 class Invoker(Protocol):
     """Runs functions of one app: in process, or in a child process that can be killed."""
+
+    @property
+    def in_process(self) -> bool:
+        """Whether it can serve ``Invocation.run``."""
 
     def known(self, kind: Kind) -> Mapping[str, str]:
         """Declared names by lower-cased name (aliases included)."""

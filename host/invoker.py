@@ -42,6 +42,8 @@ KINDS: dict[DurableKind, Kind] = {
 class AppInvoker:
     """Runs functions in this process; implements ``host.invocation.Invoker``."""
 
+    in_process = True
+
     def __init__(self, app: AppIndex, telemetry: Telemetry | None = None) -> None:
         self.app = app
         self.telemetry = telemetry or Telemetry()
@@ -71,6 +73,7 @@ class AppInvoker:
                 client=self.client if function.client_params else "",
                 traceparent=traceparent,
                 instance_id=invocation.instance_id,
+                run=invocation.run,
             )
             answer = await self.run(function, call)
         assert isinstance(answer, str)

@@ -37,6 +37,8 @@ class WorkerLost(Exception):
 class IsolatedInvoker(AppInvoker):
     """Runs functions in a child process, which is started at the first call and again when it died."""
 
+    in_process = False
+
     def __init__(self, app: AppIndex, telemetry: Telemetry | None = None, arguments: Sequence[str] = ()) -> None:
         super().__init__(app, telemetry)
         self._arguments = tuple(arguments)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 Compat = Literal["azure", "fixed"]
+Sessions = Literal["resident", "cold", "verify"]
 PER_CORE = 10
 
 
@@ -22,6 +23,13 @@ class HubOptions:
     hub_name: str = "TestHubName"
     compat: Compat = "azure"
     """``azure`` reproduces what Azure does, defects included; ``fixed`` opts out of the defects."""
+    sessions: Sessions = "resident"
+    """``resident``: the code of an orchestration lives on between turns; ``cold``: each turn replays the history;
+    ``verify``: both, compared."""
+    session_idle: float = 30.0
+    """Seconds after its last turn for which code lives on (``extendedSessionIdleTimeoutInSeconds``)."""
+    session_memory: int = 64 * 1024 * 1024
+    """Bytes that living code may hold, as ``host.resident`` estimates them."""
     default_version: str = ""
     version_match: Literal["None", "Strict", "CurrentOrOlder"] = "CurrentOrOlder"
     version_failure: Literal["Reject", "Fail"] = "Reject"
@@ -47,13 +55,17 @@ class HubOptions:
         return configured or _per_cores()
 
     @classmethod
-    def from_host_json(cls, host_json: Mapping[str, Any], compat: Compat = "azure") -> HubOptions:
+    def from_host_json(
+        cls, host_json: Mapping[str, Any], compat: Compat = "azure", sessions: Sessions = "resident"
+    ) -> HubOptions:
         """Read ``extensions.durableTask``; unknown keys are those of other storage providers and are ignored."""
         task = host_json.get("extensions", {}).get("durableTask", {})
         provider = str(task.get("storageProvider", {}).get("type", ""))
         return cls(
             hub_name=task.get("hubName", "TestHubName"),
             compat=compat,
+            sessions=sessions,
+            session_idle=task.get("extendedSessionIdleTimeoutInSeconds", 30),
             default_version=task.get("defaultVersion") or "",
             version_match=task.get("versionMatchStrategy", "CurrentOrOlder"),
             version_failure=task.get("versionFailureStrategy", "Reject"),

@@ -22,6 +22,7 @@ from azure.durable_functions.models.TaskOrchestrationExecutor import TaskOrchest
 
 from host import codec_v1 as codec
 from host.actions import Action, AllOf, AnyOf, CreateTimer, Decision
+from host.errors import SessionLost
 from host.invocation import FunctionFailed
 from host.model import Event, EventKind, InstanceStatus
 from host.replay import ENDED
@@ -30,10 +31,6 @@ from host.wire_v1 import basic, wire
 
 _READ = ENDED | {EventKind.TURN_STARTED, EventKind.EVENT_SENT, EventKind.EVENT_RAISED, EventKind.CONTINUED_AS_NEW}
 """The events that the SDK acts upon after the first."""
-
-
-class SessionLost(Exception):
-    """The session can't say what a cold replay would: throw it away and ask that. The text has no values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +95,7 @@ class Session:
         """
         code = getattr(function, "orchestrator_function", None)
         if code is None:
-            raise SessionLost("the orchestrator was not made by the SDK's decorator")
+            raise SessionLost("it was not made by the SDK's decorator", lasting=True)
         replaying = sum(event.kind is EventKind.TURN_STARTED for event in history) > 1
         body = codec.context(instance, history, replaying=replaying, timer_spans=timer_spans)
         context = _Context.from_json(body)
@@ -150,7 +147,7 @@ class Session:
         if decision.error is not None and self._executor.exception is None:
             raise SessionLost("the SDK's answer can't be read")
         if self._context.history_read:
-            raise SessionLost("the orchestrator reads context.histories")
+            raise SessionLost("it reads context.histories", lasting=True)
         return Advance(decision, self._settle())
 
     def _settle(self) -> tuple[int, ...]:

@@ -47,6 +47,8 @@ _TRIGGERS: dict[str, tuple[Kind, str]] = {
 class FunctionsInvoker:
     """Runs plain functions through the SDK: generator functions as orchestrators, functions of one argument else."""
 
+    in_process = True
+
     def __init__(
         self,
         orchestrators: Mapping[str, Function] | None = None,
@@ -85,6 +87,9 @@ class FunctionsInvoker:
     async def invoke(self, invocation: Invocation) -> str:
         function = self._functions[invocation.kind][invocation.name]
         try:
+            if invocation.run is not None:
+                await asyncio.to_thread(invocation.run, function)
+                return "null"
             if invocation.kind != "activity":
                 return str(await asyncio.to_thread(function, invocation.body))
             argument = converters.ActivityTriggerConverter.decode(

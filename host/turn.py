@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import logging
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from host import codec_v1 as codec
 from host.actions import HTTP_ACTIVITY, AskEntity, CallActivity, CallChild, Decision, Leaf
+from host.ask import Asker
 from host.clock import Clock
 from host.defects import DefectLog
 from host.determinism import contradictions
 from host.draft import Draft
-from host.errors import UnknownFunction
+from host.errors import SessionLost, UnknownFunction
 from host.intake import Finished, Intake, deliverable, gather
-from host.invocation import TIMED_OUT, FunctionFailed, Invocation, Invoker, Kind
+from host.invocation import Invoker, Kind
 from host.model import EventKind, InstanceStatus
 from host.options import HubOptions
 from host.past import Past
-from host.replay import Position, replay
+from host.position import Position
+from host.residents import Residents
 from host.store.base import Activity, Loaded, Store, Timer, Turn
 from host.versions import mismatch
+
+if TYPE_CHECKING:
+    from host.resident import Resident
 
 log = logging.getLogger(__name__)
 
@@ -49,65 +53,71 @@ class Turns:
         self._clock = clock
         self._options = options
         self._defects = DefectLog()
+        self._asker = Asker(invoker, options)
+        self._residents = Residents(options)
 
     @property
     def _fixed(self) -> bool:
         return self._options.compat == "fixed"
 
     async def take(self, instance_id: str, finished: Sequence[Finished]) -> Progress:
-        """Take one turn. Raises what the invoker raised if the code was not run to its end: nothing changed."""
+        """Take one turn. Raises what the invoker raised if the code was not run to its end: nothing changed.
+
+        Code that lives stays only if its turn is written, and the instance goes on as a walk knows that it does.
+        """
+        resident = self._residents.take(instance_id)
+        if resident is not None:
+            try:
+                return await self._take(instance_id, finished, resident)
+            except SessionLost:
+                pass
+        return await self._take(instance_id, finished, None)
+
+    async def _take(self, instance_id: str, finished: Sequence[Finished], resident: Resident | None) -> Progress:
         now = self._clock.now()
-        loaded = await self._store.load(instance_id, now)
+        whole = resident is None or self._asker.needs_history
+        loaded = await self._store.load(instance_id, now, history=whole)
         if loaded is None or loaded.instance.status.ended:
             return Progress()
+        if resident is not None and resident.execution != loaded.instance.execution_id:
+            raise SessionLost("another execution runs")
         finished = [one for one in finished if one.key.execution == loaded.instance.execution_id]
-        intake = gather(loaded, Past.of(loaded.history), finished, now, hold=self._fixed)
+        past = Past.of(loaded.history) if resident is None else resident.past
+        intake = gather(loaded, past, finished, now, hold=self._fixed)
         if intake.terminated is not None:
             return await self._commit(Draft(loaded, intake, now).terminated(intake.terminated))
         if intake.suspended:
             return await self._stand_still(loaded, intake, now)
         if not intake.events:
+            self._residents.keep(instance_id, resident)
             return await self._drop(loaded, intake)
         if (reason := self._refusal(loaded.instance)) is not None:
             return await self._refuse(loaded, intake, now, finished, reason)
-        return await self._decide(loaded, intake, finished, now)
+        return await self._decide(loaded, intake, finished, now, resident)
 
-    async def _decide(self, loaded: Loaded, intake: Intake, finished: Sequence[Finished], now: datetime) -> Progress:
-        instance_id = loaded.instance.instance_id
+    async def _decide(
+        self, loaded: Loaded, intake: Intake, finished: Sequence[Finished], now: datetime, resident: Resident | None
+    ) -> Progress:
         draft = Draft(loaded, intake, now)
-        decision = await self._ask(draft)
-        position = replay(decision.actions, draft.events, greedy=self._fixed)
-        if self._fixed and position.stuck and len(intake.events) > 1:
+        answer = await self._asker.ask(draft.question, resident)
+        if self._fixed and answer.position.stuck and len(intake.events) > 1:
+            if resident is not None:
+                raise SessionLost("it has taken several messages at once")
             # With several messages at once the order in which the code went on is unknown: take them one by one.
             intake = gather(loaded, intake.past, finished, now, hold=True, one=True)
             draft = Draft(loaded, intake, now)
-            decision = await self._ask(draft)
-            position = replay(decision.actions, draft.events, greedy=True)
+            answer = await self._asker.ask(draft.question)
         if not self._fixed:
-            self._defects.report(instance_id, intake.events, position)
-        return await self._commit(self._apply(draft, decision, position))
+            self._defects.report(loaded.instance.instance_id, intake.events, answer.position)
+        progress = await self._commit(self._apply(draft, answer.decision, answer.position))
+        if answer.resident is not None and draft.goes_on and not answer.position.stuck:
+            answer.resident.settle(draft.written, len(draft.new))
+            self._residents.keep(loaded.instance.instance_id, answer.resident)
+        return progress
 
-    async def _ask(self, draft: Draft) -> Decision:
-        instance = draft.instance
-        invocation = Invocation(
-            kind="orchestrator",
-            name=self._invoker.known("orchestrator")[instance.name.lower()],
-            body=codec.context(
-                instance,
-                draft.events,
-                replaying=draft.intake.past.begun,
-                timer_spans=self._options.send_timer_spans,
-            ),
-            instance_id=instance.instance_id,
-            invocation_id=str(uuid.uuid4()),
-            traceparent=instance.traceparent,
-        )
-        try:
-            return codec.decision(await self._invoker.invoke(invocation))
-        except FunctionFailed as failed:
-            if failed.type == TIMED_OUT:
-                raise  # as on Azure an orchestrator that hangs is tried again, not failed
-            return codec.decision_of_failure(failed)
+    def close(self) -> None:
+        """Forget all living code."""
+        self._residents.clear()
 
     def _apply(self, draft: Draft, decision: Decision, position: Position) -> Draft:
         """Turn a decision into what is written."""

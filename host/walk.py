@@ -66,6 +66,7 @@ class Walk:
         self._late = Lateness()
         self._numbers = Numbering(execution)
         self._timers: dict[int, _Timer] = {}
+        self._places: list[int] = []
         self._new_timers: list[int] = []
         self._waits = Waits()
         self._unread: list[Event] = []
@@ -104,6 +105,10 @@ class Walk:
             self._late.since = self._idle
             self._advance()
             self._late.since = None
+
+    def timer(self, place: int) -> int:
+        """Number of the timer at a place (from 0) among all ``CreateTimer`` actions, depth first; -1: not started."""
+        return self._places[place] if place < len(self._places) else -1
 
     # --- what happened
 
@@ -223,6 +228,7 @@ class Walk:
 
     def _timer(self, timer: CreateTimer) -> Task:
         number = self._numbers.next
+        self._places.append(number)
         task = self._number(timer)
         if timer.cancelled:
             self._numbers.cancel(number)

@@ -127,6 +127,12 @@ def _add_start(start: argparse.ArgumentParser) -> None:
     start.add_argument("--max-body", type=int, default=100 * 1024 * 1024, metavar="BYTES", help="largest request body")
     start.add_argument("--clock", choices=("system", "virtual"), default="system")
     start.add_argument("--compat", choices=("azure", "fixed"), default="azure", help="reproduce Azure's defects?")
+    start.add_argument(
+        "--sessions",
+        choices=("resident", "cold", "verify"),
+        default="resident",
+        help="does the code of an orchestration live on between turns, or does each replay the history? verify: both",
+    )
     start.add_argument("--identities", type=Path, metavar="FILE", help="people and systems of the development identity")
     start.add_argument("--isolate", action="store_true", help="run functions in a child process that can be killed")
     start.add_argument("--drain", type=float, default=30, metavar="SECONDS", help="for running functions when stopped")

@@ -112,7 +112,7 @@ async def _serve(
     invoker.client = listener.binding.text()
     clock = _clock(options, data)
     store = _store(data)
-    hub = TaskHub(store, invoker, clock, HubOptions.from_host_json(app.host_json.raw, options.compat))
+    hub = TaskHub(store, invoker, clock, HubOptions.from_host_json(app.host_json.raw, options.compat, options.sessions))
     if isinstance(clock, VirtualClock):
         clock.settle_with(hub.idle)
     timers = TimerRunner(app, invoker, clock, data / TIMERS)

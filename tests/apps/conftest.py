@@ -28,11 +28,16 @@ Ended = Callable[[str], Awaitable[Any]]
 
 @pytest.fixture(scope="module", params=["azure", "fixed"])
 def host(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppProcess]:
-    """The app of the module (its ``APP`` and ``OPTIONS``), in both compatibility modes."""
+    """The app of the module (its ``APP`` and ``OPTIONS``), in both compatibility modes.
+
+    Every turn is taken by living code and by cold replay, and they must say the same.
+    """
     data = tmp_path_factory.mktemp(request.module.APP.name) / "data"
-    started = AppProcess(request.module.APP, data, "--compat", request.param, *request.module.OPTIONS)
+    options = ("--compat", request.param, "--sessions", "verify", *request.module.OPTIONS)
+    started = AppProcess(request.module.APP, data, *options)
     yield started
     started.stop()
+    assert "living code and cold replay differ" not in started.output
 
 
 @pytest.fixture

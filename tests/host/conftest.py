@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from host.options import Compat
+from host.options import Compat, HubOptions
 from host.store import Store
 from host.store.memory import MemoryStore
 from host.store.sqlite import SqliteStore
@@ -25,3 +25,14 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
         "sqlite": lambda: SqliteStore(tmp_path / "hub" / "hub.db"),
     }
     return makers[request.param]()
+
+
+@pytest.fixture(params=["resident", "cold", "verify"])
+def sessions(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> Iterator[str]:
+    """The default of the hub's option; under ``verify`` living code must say what cold replay says."""
+    monkeypatch.setitem(HubOptions.__init__.__kwdefaults__ or {}, "sessions", request.param)
+    assert HubOptions().sessions == request.param
+    yield request.param
+    assert [record.getMessage() for record in caplog.get_records("call") if record.name == "host.ask"] == []

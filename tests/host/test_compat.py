@@ -16,6 +16,8 @@ from host.options import Compat, HubOptions
 from host.store import Store
 from host.testing import DurableHost, FunctionsInvoker, durable_host
 
+pytestmark = pytest.mark.usefixtures("sessions")
+
 Flow = Generator[Any, Any, Any]
 
 

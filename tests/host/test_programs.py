@@ -19,6 +19,8 @@ from host.options import Compat
 from host.recording import replay
 from host.testing import FunctionsInvoker, durable_host
 
+pytestmark = pytest.mark.usefixtures("sessions")
+
 Step = dict[str, Any]
 ATTEMPTS = 3
 FAILED = "failed"

@@ -11,8 +11,9 @@ import azure.durable_functions as df
 import pytest
 
 from host.actions import AllOf, AnyOf, CallActivity, CreateTimer, WaitEvent
+from host.errors import SessionLost
 from host.model import Event, EventKind
-from host.session import Advance, Session, SessionLost, applied
+from host.session import Advance, Session, applied
 from tests.host.session_flows import Flow
 from tests.host.twin import Function, instance_of
 
@@ -150,7 +151,7 @@ def status_that_is_no_json(context: df.DurableOrchestrationContext) -> Flow:
 @pytest.mark.parametrize(
     ("code", "why"),
     [
-        (reads_history, "the orchestrator reads context.histories"),
+        (reads_history, "it reads context.histories"),
         (yields_a_number, "the SDK raised AttributeError"),
         (status_that_is_no_json, "the SDK raised TypeError"),
     ],

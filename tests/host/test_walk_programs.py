@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from host import turn
-from host.options import Compat
+from host import ask
+from host.options import Compat, HubOptions
 from host.testing import DurableHost, FunctionsInvoker, durable_host
 from tests.host.following import Recorder, follow
 
@@ -128,8 +128,8 @@ def test_every_turn_of_a_random_program(compat: Compat, whole: list[Step], again
 async def _drive(compat: Compat, whole: Any, script: Sequence[Any]) -> Recorder:
     recorder = Recorder()
     invoker = FunctionsInvoker({"program": program}, {"flaky": Flaky()}, {"counter": counter})
-    with mock.patch.object(turn, "replay", recorder):
-        async with durable_host(invoker, compat=compat) as host:
+    with mock.patch.object(ask, "replay", recorder):
+        async with durable_host(invoker, options=HubOptions(compat=compat, sessions="cold")) as host:
             begun = await host.run("program", whole)
             for act in script:
                 await _do(host, begun.instance_id, act)
@@ -226,8 +226,8 @@ async def _turns(flow: Callable[[df.DurableOrchestrationContext], Flow], compat:
     recorder = Recorder()
     orchestrators = {each.__name__: each for each in FLOWS}
     invoker = FunctionsInvoker(orchestrators, {"hello": _hello, "boom": _boom}, {"counter": counter})
-    with mock.patch.object(turn, "replay", recorder):
-        async with durable_host(invoker, compat=compat) as host:
+    with mock.patch.object(ask, "replay", recorder):
+        async with durable_host(invoker, options=HubOptions(compat=compat, sessions="cold")) as host:
             begun = await host.run(flow.__name__)
             for number in range(6):
                 await _do(host, begun.instance_id, ["e"])

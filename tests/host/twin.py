@@ -13,10 +13,11 @@ import azure.durable_functions as df
 
 from host import codec_v1 as codec
 from host.actions import Action, Decision
+from host.errors import SessionLost
 from host.invocation import FunctionFailed, Invocation
 from host.model import Event, EventKind, InstanceStatus, Parent, Status
 from host.runner import frames
-from host.session import Session, SessionLost, applied
+from host.session import Session, applied
 from host.testing import DurableHost, FunctionsInvoker
 from host.wire_v1 import unwire
 
@@ -43,6 +44,8 @@ class Followed:
 
 class Twin(FunctionsInvoker):
     """Answers what cold replay answers."""
+
+    in_process = False  # the engine's own living code is not meant here
 
     def __init__(
         self,
