@@ -15,8 +15,8 @@ from typing import Any
 from host import frames, logs, telemetry
 from host.app import AppIndex, load_app
 from host.call import call_from_json, outcome_to_json
+from host.executor import Executor
 from host.invocation import FunctionFailed
-from host.invoker import Executor
 from host.settings import StartupError
 
 
