@@ -1,46 +1,53 @@
 """Where functions run.
 
-Plain functions run in a thread pool, ``async def`` ones on one loop of their own that lives as long as the host (the
-SDK's HTTP session belongs to one loop), orchestrators and entities in a pool of their own, so that a slow activity
-never holds up a turn.
+Plain functions, orchestrators and entities run in threads, ``async def`` functions on one loop of their own that lives
+as long as the host (the SDK's HTTP session belongs to one loop).
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
-from collections.abc import Awaitable, Coroutine
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Coroutine
+from concurrent.futures import Future
+from functools import partial
 from typing import Any, TypeVar
 
 from host.call import Call, Outcome
-from host.functions import Function, Kind
-from host.runner import run_async, run_sync
-from host.settings import StartupError
+from host.functions import Function
+from host.invocation import FunctionFailed
+from host.runner import frames, run_async, run_sync
+from host.threads import Threads
 
 T = TypeVar("T")
 
-THREADS = "PYTHON_THREADPOOL_THREAD_COUNT"
-"""App setting: how many plain functions run at a time."""
-
 
 class Executor:
-    """The threads and the loop that functions run on."""
+    """The threads and the loop that functions run on. ``host.places`` says how many run at a time."""
 
     def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(_thread_count(), "function")
-        self._turns = ThreadPoolExecutor(max(2, os.cpu_count() or 1), "turn")
+        self._threads = Threads[Call]("function")
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="functions", daemon=True)
         self._thread.start()
 
-    def submit(self, function: Function, call: Call) -> Awaitable[Outcome]:
-        """Start a function; awaited on the caller's loop."""
+    @property
+    def hanging(self) -> tuple[Call, ...]:
+        """Calls that were given up and still hold a thread."""
+        return tuple(self._threads.hanging.values())
+
+    def give_up(self, function: Function, call: Call, job: asyncio.Future[Outcome]) -> None:
+        """Wait no longer for a call. A coroutine ends at its next step; a thread cannot be ended."""
         if function.is_async:
-            return asyncio.wrap_future(self.start(run_async(function, call)))
-        pool = self._turns if function.kind in (Kind.ORCHESTRATION, Kind.ENTITY) else self._pool
-        return asyncio.get_running_loop().run_in_executor(pool, run_sync, function, call)
+            job.cancel()
+        else:
+            self._threads.give_up(job, call)
+
+    def submit(self, function: Function, call: Call) -> asyncio.Future[Outcome]:
+        """Start a function at once; awaited on the caller's loop."""
+        if function.is_async:
+            return asyncio.wrap_future(self.start(_run_async(function, call)))
+        return self._threads.start(partial(_run_sync, function, call))
 
     def start(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
         """Run a coroutine on the functions' loop."""
@@ -48,19 +55,30 @@ class Executor:
 
     async def close(self) -> None:
         """Let running functions end, then end threads and loop."""
-        await asyncio.to_thread(self._pool.shutdown)
-        await asyncio.to_thread(self._turns.shutdown)
+        await self._threads.close()
         await asyncio.wrap_future(self.start(_release()))
         self._loop.call_soon_threadsafe(self._loop.stop)
         await asyncio.to_thread(self._thread.join)
         self._loop.close()
 
 
-def _thread_count() -> int | None:
-    text = os.environ.get(THREADS, "")
-    if text and not (text.isdecimal() and int(text) > 0):
-        raise StartupError(f"{THREADS} must be a number from 1 on.")
-    return int(text) if text else None
+def _run_sync(function: Function, call: Call) -> Outcome:
+    try:
+        return run_sync(function, call)
+    except (SystemExit, KeyboardInterrupt) as error:
+        raise _left(error) from None
+
+
+async def _run_async(function: Function, call: Call) -> Outcome:
+    try:
+        return await run_async(function, call)
+    except (SystemExit, KeyboardInterrupt) as error:
+        raise _left(error) from None
+
+
+def _left(error: BaseException) -> FunctionFailed:
+    """An app that leaves the process by an exception would stop the loop of all others."""
+    return FunctionFailed(type(error).__name__, str(error), frames(error))
 
 
 async def _release() -> None:

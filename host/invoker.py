@@ -4,26 +4,42 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 
 from host.app import AppIndex
 from host.call import Answer, Call, Outcome, Outputs
+from host.errors import HubError
 from host.executor import Executor
 from host.functions import Function, Kind
 from host.invocation import TIMED_OUT, FunctionFailed, Invocation
 from host.invocation import Kind as DurableKind
+from host.places import PATIENCE, TURNS, Place, Places
 from host.telemetry import Telemetry
 
 log = logging.getLogger("host.invoker")
 
 Send = Callable[[Function, Outputs], Awaitable[None]]
 
+_GIVEN_UP = (
+    "%s (%s) ran longer than functionTimeout (%s) and is given up. Its thread goes on until it ends by itself: only "
+    "--isolate can end it. %d such threads by now"
+)
 KINDS: dict[DurableKind, Kind] = {
     "orchestrator": Kind.ORCHESTRATION,
     "activity": Kind.ACTIVITY,
     "entity": Kind.ENTITY,
 }
+
+
+class Hangs(HubError):
+    """A turn holds a thread of this process and does not come back."""
+
+    def __init__(self, function: str) -> None:
+        super().__init__(
+            f"{function} ran longer than functionTimeout and still holds a thread; only --isolate can end it"
+        )
 
 
 class AppInvoker:
@@ -40,6 +56,12 @@ class AppInvoker:
         """Each takes, of what functions put into their output bindings, what it serves."""
         self._timeout = app.host_json.timeout
         self._executor = Executor()
+        self._places = Places()
+
+    @property
+    def hanging(self) -> Mapping[str, int]:
+        """Functions that ran longer than ``functionTimeout`` and still hold threads, with how many."""
+        return Counter(call.function for call in self._executor.hanging)
 
     async def open(self) -> None:
         """Make ready to run functions."""
@@ -79,20 +101,44 @@ class AppInvoker:
         return outcome.answer
 
     async def _call(self, function: Function, call: Call) -> Outcome:
-        job = asyncio.ensure_future(self._executor.submit(function, call))
-        limit = self._timeout.total_seconds() if self._timeout else None
-        done, _ = await asyncio.wait({job}, timeout=limit)
-        if done:
+        """Run any function; Hangs says of a turn that it was given up, or that an earlier one of its instance was."""
+        turn = function.kind in TURNS
+        if turn and any(_of(hung) == _of(call) for hung in self._executor.hanging):
+            raise Hangs(function.name)
+        place = await self._places.take(function)
+        job = self._executor.submit(function, call)
+        place.leave_with(job)
+        if await self._in_time(function, job, place):
             return job.result()
-        if function.is_async:
-            job.cancel()
-            raise timed_out(function.name, self._timeout)
-        log.error("%s runs longer than functionTimeout; only --isolate can end it", function.name)
-        return await job
+        self._give_up(function, call, job)
+        raise Hangs(function.name) if turn else timed_out(function.name, self._timeout)
+
+    def _give_up(self, function: Function, call: Call, job: asyncio.Future[Outcome]) -> None:
+        self._executor.give_up(function, call, job)
+        if not function.is_async:
+            place = call.instance_id or "no instance"
+            log.error(_GIVEN_UP, function.name, place, self._timeout, sum(self.hanging.values()))
+
+    async def _in_time(self, function: Function, job: asyncio.Future[Outcome], place: Place) -> bool:
+        """Whether a call ended within ``functionTimeout``."""
+        limit = self._timeout.total_seconds() if self._timeout else None
+        if function.kind in TURNS:
+            await asyncio.wait({job}, timeout=PATIENCE if limit is None else min(PATIENCE, limit))
+            if job.done():
+                return True
+            place.leave()
+            limit = None if limit is None else max(0.0, limit - PATIENCE)
+        await asyncio.wait({job}, timeout=limit)
+        return job.done()
 
     async def close(self) -> None:
         """Wait for running functions and end the threads."""
         await self._executor.close()
+
+
+def _of(call: Call) -> tuple[str, str | None]:
+    """What a call is a turn of."""
+    return call.function, call.instance_id
 
 
 def timed_out(function: str, limit: timedelta | None) -> FunctionFailed:

@@ -1,14 +1,17 @@
 """Invoke functions in a child process, so that one that hangs can be killed.
 
-Like Azure, a timeout kills the whole process: other functions that ran in it are run again by whoever called them.
+Like Azure, a timeout kills the whole process, and here the processes that its functions have started too: other
+functions that ran in it are run again by whoever called them.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import logging
 import os
+import signal
 import socket
 import sys
 from collections.abc import Sequence
@@ -17,15 +20,15 @@ from pathlib import Path
 from host import frames
 from host.app import AppIndex
 from host.call import Call, Outcome, call_to_json, outcome_from_json
-from host.functions import Function, Kind
+from host.functions import Function
 from host.invocation import FunctionFailed
 from host.invoker import AppInvoker, timed_out
+from host.places import TURNS
 from host.settings import StartupError
 from host.telemetry import Telemetry
 
 log = logging.getLogger("host.isolation")
 
-_RERUN = (Kind.ORCHESTRATION, Kind.ENTITY)
 PAUSE = 1.0
 """Seconds between two starts of a process that died."""
 
@@ -47,16 +50,20 @@ class IsolatedInvoker(AppInvoker):
 
     async def _call(self, function: Function, call: Call) -> Outcome:
         """Run any function; WorkerLost says that the process died: call again."""
-        worker = await self._ready()
-        limit = self._timeout.total_seconds() if self._timeout else None
+        place = await self._places.take(function)
         try:
-            return await asyncio.wait_for(worker.call(call), limit)
-        except TimeoutError:
-            log.error("%s ran longer than functionTimeout: the process of the functions is killed", function.name)
-            worker.kill()
-            if function.kind in _RERUN:
-                raise WorkerLost(function.name) from None
-            raise timed_out(function.name, self._timeout) from None
+            worker = await self._ready()
+        except BaseException:
+            place.leave()
+            raise
+        job = asyncio.ensure_future(worker.call(call))
+        place.leave_with(job)
+        if await self._in_time(function, job, place):
+            return job.result()
+        log.error("%s ran longer than functionTimeout: the process of the functions is killed", function.name)
+        worker.kill()
+        job.cancel()
+        raise WorkerLost(function.name) if function.kind in TURNS else timed_out(function.name, self._timeout)
 
     async def open(self) -> None:
         """Start the process."""
@@ -132,10 +139,13 @@ class _Worker:
             del self._waiting[number]
 
     def kill(self) -> None:
-        """End the process at once."""
+        """End the process at once, with what its functions have started."""
         self.lost = self._closing = True
-        if self._process.returncode is None:
-            self._process.kill()
+        self._kill_group()
+
+    def _kill_group(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
 
     async def close(self) -> None:
         """Close the pipe and wait for the end."""
@@ -163,6 +173,8 @@ class _Worker:
         for waiting in self._waiting.values():
             if not waiting.done():
                 waiting.set_exception(WorkerLost("the process of the functions ended"))
+        if not self._closing:
+            self._kill_group()  # its functions run again: nothing of their first run goes on beside them
         code = await self._process.wait()
         if not self._closing:
             log.error("the process of the functions ended with status %d; the next call starts another", code)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import signal
 import socket
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,8 @@ async def serve(app: AppIndex, connection: socket.socket) -> None:
         task = asyncio.create_task(_run(app, executor, message, writer))
         running.add(task)
         task.add_done_callback(running.discard)
+    if running:  # the host died: what it runs again must not go on beside that
+        os.killpg(0, signal.SIGKILL)
 
 
 async def _run(app: AppIndex, executor: Executor, message: dict[str, Any], writer: asyncio.StreamWriter) -> None:
@@ -39,6 +42,8 @@ async def _run(app: AppIndex, executor: Executor, message: dict[str, Any], write
         reply = {"id": message["id"], "outcome": outcome_to_json(outcome)}
     except FunctionFailed as failure:
         reply = {"id": message["id"], "failed": [failure.type, failure.text, failure.frames]}
+    except Exception as error:  # or the host would wait for ever
+        reply = {"id": message["id"], "failed": [type(error).__name__, "", ()]}
     frames.write(writer, reply)
     await writer.drain()
 

@@ -63,12 +63,16 @@ class Admin:
         return _json({"status": "live"})
 
     async def ready(self, _: web.Request) -> web.Response:
-        """Functions are served; 503 while the host drains or its store is not well."""
+        """Functions are served; 503 while the host drains or its store is not well.
+
+        ``hanging``: threads of functions that ran longer than ``functionTimeout``; the others go on.
+        """
         if self._triggers.draining:
             return _json({"status": "draining"}, status=503)
         if (fault := self._hub.fault) is not None:
             return _json({"status": "fault", "reason": fault}, status=503)
-        return _json({"status": "ready"})
+        hanging = sum(self._triggers.hanging.values())
+        return _json({"status": "ready"} | ({"hanging": hanging} if hanging else {}))
 
     async def status(self, request: web.Request) -> web.Response:
         """State of the host, with Azure's word for one that is not well."""
@@ -81,6 +85,7 @@ class Admin:
                 "errors": [fault] if fault else [],
                 "functions": [{"name": each.name, "trigger": str(each.kind)} for each in self._app.functions],
                 "outages": self._deliveries.outages_view(),
+                "hanging": dict(self._triggers.hanging),
             }
         )
 

@@ -94,6 +94,11 @@ class HttpTriggers:
         self.draining = False
         self._running: set[asyncio.Task[web.Response]] = set()
 
+    @property
+    def hanging(self) -> Mapping[str, int]:
+        """Functions of any kind that ran longer than ``functionTimeout`` and still hold threads, with how many."""
+        return self._invoker.hanging
+
     async def __call__(self, request: web.Request, headers: Mapping[str, str]) -> web.Response:
         """Answer a request; ``headers`` are those that the function shall see."""
         path = request.rel_url.raw_path

@@ -93,11 +93,34 @@ async def test_hung_async_function_is_ended(invoker: AppInvoker) -> None:
         await http(invoker, "sleep", seconds="60")
 
 
-async def test_hung_thread_in_process_is_named(app: AppIndex, caplog: pytest.LogCaptureFixture) -> None:
+async def test_hung_thread_in_process_is_given_up_and_named(app: AppIndex, caplog: pytest.LogCaptureFixture) -> None:
     invoker = AppInvoker(app)
-    assert (await http(invoker, "hang", seconds="2.2")).status == 200
-    assert "hang runs longer than functionTimeout; only --isolate can end it" in caplog.text
+    with pytest.raises(FunctionFailed, match="Timeout value of 0:00:02 was exceeded by function: hang"):
+        await http(invoker, "hang", seconds="2.5")
+    assert "hang (no instance) ran longer than functionTimeout (0:00:02) and is given up" in caplog.text
+    assert invoker.hanging == {"hang": 1}
+    while invoker.hanging:  # noqa: ASYNC110 a thread, which has no event
+        await asyncio.sleep(0.05)
     await invoker.close()
+
+
+async def test_function_that_hangs_leaves_its_place_to_others(app: AppIndex, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHON_THREADPOOL_THREAD_COUNT", "1")
+    invoker = AppInvoker(app)
+    hung = asyncio.ensure_future(http(invoker, "hang", seconds="3"))
+    await asyncio.sleep(0)
+    assert (await http(invoker, "nothing")).status == 204
+    with pytest.raises(FunctionFailed, match="FunctionTimeoutException"):
+        await hung
+    await invoker.close()
+    assert invoker.hanging == {"hang": 1}, "the host does not wait for it"
+
+
+@pytest.mark.parametrize("name", ["quit", "quit_async"])
+async def test_function_that_exits_fails_and_the_host_lives_on(invoker: AppInvoker, name: str) -> None:
+    with pytest.raises(FunctionFailed, match="SystemExit"):
+        await invoker.invoke(activity(name, '"x"'))
+    assert await invoker.invoke(activity("log_it", '"x"')) == '"functions"'
 
 
 async def test_hung_function_is_killed_and_others_run_again(isolated: IsolatedInvoker) -> None:

@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import pathlib
+import sys
 import threading
 import time
 from collections.abc import Generator
@@ -180,6 +181,16 @@ async def log_it(data: str) -> str:
     logging.getLogger("app").warning("at work")
     await asyncio.sleep(0)
     return threading.current_thread().name
+
+
+@app.activity_trigger(input_name="data")
+def quit(data: str) -> str:  # noqa: A001
+    sys.exit(3)
+
+
+@app.activity_trigger(input_name="data")
+async def quit_async(data: str) -> str:
+    sys.exit(3)
 
 
 @app.entity_trigger(context_name="context")
