@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 
@@ -23,7 +22,7 @@ log = logging.getLogger("host.invoker")
 Send = Callable[[Function, Outputs], Awaitable[None]]
 
 _GIVEN_UP = (
-    "%s (%s) ran longer than functionTimeout (%s) and is given up. Its thread goes on until it ends by itself: only "
+    "%s ran longer than functionTimeout (%s) and is given up. Its thread goes on until it ends by itself: only "
     "--isolate can end it. %d such threads by now"
 )
 KINDS: dict[DurableKind, Kind] = {
@@ -59,9 +58,9 @@ class AppInvoker:
         self._places = Places()
 
     @property
-    def hanging(self) -> Mapping[str, int]:
-        """Functions that ran longer than ``functionTimeout`` and still hold threads, with how many."""
-        return Counter(call.function for call in self._executor.hanging)
+    def hanging(self) -> tuple[str, ...]:
+        """Functions that ran longer than ``functionTimeout`` and hold threads; turns with their instances."""
+        return self._executor.hanging
 
     async def open(self) -> None:
         """Make ready to run functions."""
@@ -103,21 +102,17 @@ class AppInvoker:
     async def _call(self, function: Function, call: Call) -> Outcome:
         """Run any function; Hangs says of a turn that it was given up, or that an earlier one of its instance was."""
         turn = function.kind in TURNS
-        if turn and any(_of(hung) == _of(call) for hung in self._executor.hanging):
+        label = f"{function.name} ({call.instance_id})" if turn else function.name
+        if turn and label in self._executor.hanging:
             raise Hangs(function.name)
         place = await self._places.take(function)
         job = self._executor.submit(function, call)
         place.leave_with(job)
         if await self._in_time(function, job, place):
             return job.result()
-        self._give_up(function, call, job)
+        if (hangs := await self._executor.give_up(function, job, label)) is not None:
+            log.error(_GIVEN_UP, hangs, self._timeout, len(self.hanging))
         raise Hangs(function.name) if turn else timed_out(function.name, self._timeout)
-
-    def _give_up(self, function: Function, call: Call, job: asyncio.Future[Outcome]) -> None:
-        self._executor.give_up(function, call, job)
-        if not function.is_async:
-            place = call.instance_id or "no instance"
-            log.error(_GIVEN_UP, function.name, place, self._timeout, sum(self.hanging.values()))
 
     async def _in_time(self, function: Function, job: asyncio.Future[Outcome], place: Place) -> bool:
         """Whether a call ended within ``functionTimeout``."""
@@ -134,11 +129,6 @@ class AppInvoker:
     async def close(self) -> None:
         """Wait for running functions and end the threads."""
         await self._executor.close()
-
-
-def _of(call: Call) -> tuple[str, str | None]:
-    """What a call is a turn of."""
-    return call.function, call.instance_id
 
 
 def timed_out(function: str, limit: timedelta | None) -> FunctionFailed:

@@ -71,7 +71,7 @@ class Admin:
             return _json({"status": "draining"}, status=503)
         if (fault := self._hub.fault) is not None:
             return _json({"status": "fault", "reason": fault}, status=503)
-        hanging = sum(self._triggers.hanging.values())
+        hanging = len(self._triggers.hanging)
         return _json({"status": "ready"} | ({"hanging": hanging} if hanging else {}))
 
     async def status(self, request: web.Request) -> web.Response:
@@ -85,7 +85,7 @@ class Admin:
                 "errors": [fault] if fault else [],
                 "functions": [{"name": each.name, "trigger": str(each.kind)} for each in self._app.functions],
                 "outages": self._deliveries.outages_view(),
-                "hanging": dict(self._triggers.hanging),
+                "hanging": sorted(self._triggers.hanging),
             }
         )
 

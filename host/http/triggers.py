@@ -95,8 +95,8 @@ class HttpTriggers:
         self._running: set[asyncio.Task[web.Response]] = set()
 
     @property
-    def hanging(self) -> Mapping[str, int]:
-        """Functions of any kind that ran longer than ``functionTimeout`` and still hold threads, with how many."""
+    def hanging(self) -> tuple[str, ...]:
+        """As of ``AppInvoker``: functions of any kind."""
         return self._invoker.hanging
 
     async def __call__(self, request: web.Request, headers: Mapping[str, str]) -> web.Response:

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -38,23 +39,26 @@ class AppProcess:
     Raises AssertionError, with what it printed, when the host does not start.
     """
 
-    def __init__(self, app: Path, data: Path, *options: str) -> None:
+    def __init__(self, app: Path, data: Path, *options: str, **environ: str) -> None:
         self.compat = options[options.index("--compat") + 1] if "--compat" in options else "azure"
         self.origin = f"http://127.0.0.1:{free_port()}"
         prefix = read_host_json(app).route_prefix
         self.api = f"{self.origin}/{prefix}" if prefix else self.origin
         self._data = data
         self._log = data.with_name(f"{data.name}.log")
-        self._start(app, options)
+        self._start(app, options, environ)
         self.keys = Keys(**read_private_json(data / "keys.json"))
         self._http = httpx.Client(timeout=WAIT)
-        self.binding = self.ask("GET", "/ops/binding", key=self.keys.master).text
-        """What the SDK's client is made of."""
 
-    def _start(self, app: Path, options: tuple[str, ...]) -> None:
+    @cached_property
+    def binding(self) -> str:
+        """What the SDK's client is made of."""
+        return self.ask("GET", "/ops/binding", key=self.keys.master).text
+
+    def _start(self, app: Path, options: tuple[str, ...], settings: dict[str, str]) -> None:
         port = self.origin.rpartition(":")[2]
         command = [sys.executable, "-m", "host", "start", "--app", str(app), "--port", port]
-        environ = os.environ | {"PYTHONUNBUFFERED": "1"}
+        environ = os.environ | {"PYTHONUNBUFFERED": "1"} | settings
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [*command, "--data", str(self._data), *options], cwd=ROOT, env=environ, stdout=log, stderr=log
@@ -81,16 +85,31 @@ class AppProcess:
         headers = {"x-functions-key": self.keys.master}
         return self._http.request(method, f"{self.origin}/admin{path}", json=body, headers=headers)
 
-    def manage(self, method: str, path: str) -> httpx.Response:
+    def manage(self, method: str, path: str, body: Any = None) -> httpx.Response:
         """Ask the management API of Durable Functions."""
         headers = {"x-functions-key": self.keys.system}
-        return self._http.request(method, f"{self.origin}{MANAGEMENT}{path}", headers=headers)
+        return self._http.request(method, f"{self.origin}{MANAGEMENT}{path}", json=body, headers=headers)
 
     def advance(self, **units: float) -> datetime:
         """Move a virtual clock by ``timedelta(**units)``; returns the time, once all that fell due is done."""
         answer = self.admin("POST", "/clock/advance", {"seconds": timedelta(**units).total_seconds()})
         assert answer.status_code == 200
         return datetime.fromisoformat(answer.json()["now"])
+
+    @property
+    def pid(self) -> int:
+        """Of the host."""
+        return self._process.pid
+
+    def kill(self) -> None:
+        """End the host by ``kill -9``."""
+        self._http.close()
+        self._process.kill()
+        self._process.wait(WAIT)
+
+    def died(self) -> int:
+        """Wait for the host to end by itself; its exit status."""
+        return self._process.wait(WAIT)
 
     def stop(self) -> None:
         """End the host as Ctrl-C does. Raises AssertionError when it does not end well."""
