@@ -68,6 +68,12 @@ def replay(recorded: Mapping[str, Any], orchestrator: Callable[..., Any]) -> lis
         return _first(recorded, handle, events)
 
 
+def bodies(recorded: Mapping[str, Any]) -> Iterator[str]:
+    """What the orchestrator was invoked with, turn by turn: JSON texts of the 1.x orchestration context."""
+    for before, new, _ in _turns([unwire(event) for event in recorded["history"]]):
+        yield _body(recorded, [*before, *new])
+
+
 def _first(recorded: Mapping[str, Any], handle: Callable[[str], str], events: Sequence[Event]) -> list[Divergence]:
     for number, (before, new, created) in enumerate(_turns(events), 1):
         texts = list(_compare(recorded, handle, [*before, *new], created))
@@ -96,10 +102,8 @@ def _turns(events: Sequence[Event]) -> Iterator[tuple[list[Event], list[Event], 
 def _compare(
     recorded: Mapping[str, Any], handle: Callable[[str], str], events: list[Event], made: list[Event]
 ) -> Iterator[str]:
-    instance = _instance(recorded, events)
-    body = codec.context(instance, events, replaying=False, timer_spans=False)
     try:
-        decision = codec.decision(handle(body))
+        decision = codec.decision(handle(_body(recorded, events)))
     except Exception as error:
         decision = codec.decision_of_failure(FunctionFailed(type(error).__name__, str(error)))
     position = walk(decision.actions, events, greedy=recorded.get("compat") == "fixed")
@@ -109,6 +113,10 @@ def _compare(
     for number in sorted(expected.keys() | actual.keys()):
         yield from _differ(number, expected.get(number), actual.get(number))
     yield from _endings(decision.error, decision.done and not position.open, made)
+
+
+def _body(recorded: Mapping[str, Any], events: list[Event]) -> str:
+    return codec.context(_instance(recorded, events), events, replaying=False, timer_spans=False)
 
 
 def _differ(number: int, event: Event | None, leaf: Leaf | None) -> Iterator[str]:

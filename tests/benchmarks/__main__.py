@@ -17,7 +17,7 @@ from samples.client import Client
 from samples.engine import Engine
 from stack import processes
 from stack.options import ROOT
-from tests.benchmarks import cost, events, latency, mirroring, waiting
+from tests.benchmarks import azure, cost, events, latency, mirroring, waiting
 from tests.benchmarks.report import write
 from tests.ports import free_port
 
@@ -35,6 +35,7 @@ def main() -> None:
         report["events"] = events.measure(data / "events")
         report["mirror"] = mirroring.measure(data / "mirroring")
         report["mirror_cost"] = cost.measure(data / "cost")
+        report["azure"] = azure.measure()
         if given.cold:
             report["cold"] = {"seconds_to_table": _cold(data)}
     write(ROOT / "docs" / "benchmarks", report)

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
-from tests.benchmarks import mirror_page
+from tests.benchmarks import azure, mirror_page
 
 NAMES: Final = ("app", "fhir", "rules", "kafka", "registry")
 
@@ -79,6 +79,7 @@ def page(report: dict[str, Any]) -> str:
         "|---|---|---|",
         *(f"| {name} | {warm[f'{name}_mb']} | {warm[f'{name}_cpu_seconds']} |" for name in NAMES),
         "",
+        *azure.lines(report),
         *mirror_page.lines(report),
     ]
     return "\n".join(lines)
