@@ -59,6 +59,7 @@ class InstanceApi:
 
     async def start(self, request: web.Request) -> web.Response:
         """Start an instance; with ``timeout`` wait for its end."""
+        patience = query.seconds(request, "timeout")
         posted = payload(await request.text(), self._hub.options.compat)
         name = request.match_info["name"]
         wanted = request.match_info.get("id")
@@ -72,11 +73,7 @@ class InstanceApi:
             return http_error(409, str(error))
         if not posted.readable:
             defects.plain_json(instance_id)
-        if "timeout" in request.query:
-            status = await self._hub.wait(instance_id, query.seconds(request, "timeout"))
-            if status.status.ended:
-                return _ended(request, status)
-        return self._accepted(request, instance_id)
+        return await self._started(request, instance_id, patience)
 
     async def status(self, request: web.Request) -> web.Response:
         """Status of one instance, with its history if asked."""
@@ -138,7 +135,8 @@ class InstanceApi:
         return web.Response(status=202)
 
     async def restart(self, request: web.Request) -> web.Response:
-        """Start again with the same input."""
+        """Start again with the same input; with ``timeout`` wait for its end."""
+        patience = query.seconds(request, "timeout")
         new_id = query.flag(request, "restartWithNewInstanceId", default=True)
         try:
             instance_id = await self._hub.restart(request.match_info["id"], new_id)
@@ -146,7 +144,7 @@ class InstanceApi:
             return http_error(400, "The instance cannot be restarted.", error)
         except (errors.AlreadyRunning, errors.NotFinished) as error:
             return http_error(409, "The instance has not ended.", error)
-        return self._accepted(request, instance_id)
+        return await self._started(request, instance_id, patience)
 
     async def purge(self, request: web.Request) -> web.Response:
         """Forget an ended instance."""
@@ -164,7 +162,12 @@ class InstanceApi:
         deleted = await self._hub.purge_where(wanted) if wanted is not None else 0
         return _json(200, {"instancesDeleted": deleted}) if deleted else web.Response(status=404)
 
-    def _accepted(self, request: web.Request, instance_id: str) -> web.Response:
+    async def _started(self, request: web.Request, instance_id: str, patience: float | None) -> web.Response:
+        """``patience``: seconds to wait for the end; None: do not wait."""
+        if patience is not None:
+            status = await self._hub.wait(instance_id, patience)
+            if status.status.ended:
+                return _ended(request, status)
         links = self._binding.links(str(request.url.origin()), instance_id, rewind=False)
         return _json(202, links, {"Location": links["statusQueryGetUri"], "Retry-After": RETRY_START})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 
 from aiohttp import web
@@ -10,6 +11,8 @@ from host.http.errors import BadRequest
 from host.http.pages import Pages
 from host.model import EntityQuery, InstanceQuery, Status
 
+LONGEST = 1e8
+"""Seconds (three years) that a caller may wait."""
 _NEVER_HERE = frozenset({"canceled", "continuedasnew"})
 """Statuses that the API knows and no instance of this host ever has."""
 
@@ -20,12 +23,18 @@ def flag(request: web.Request, name: str, default: bool = False) -> bool:
     return default if text is None else text.lower() == "true"
 
 
-def seconds(request: web.Request, name: str) -> float:
-    """A duration in seconds."""
+def seconds(request: web.Request, name: str) -> float | None:
+    """A duration in seconds; None: there is no such parameter."""
+    text = request.query.get(name)
+    if not text:
+        return None
     try:
-        return max(0.0, float(request.query[name]))
+        wanted = float(text)
     except ValueError:
-        raise BadRequest(f"The parameter '{name}' must be a number of seconds.") from None
+        wanted = math.nan
+    if not abs(wanted) <= LONGEST:
+        raise BadRequest(f"The parameter '{name}' must be a number of seconds.")
+    return max(0.0, wanted)
 
 
 def when(request: web.Request, name: str) -> datetime | None:

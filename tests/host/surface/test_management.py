@@ -186,8 +186,14 @@ async def test_start_and_wait(host: HttpHost, api: Api) -> None:
     response, links = await api("POST", "/orchestrators/Approval", params={"timeout": "0"})
     assert response.status == 202
     assert "statusQueryGetUri" in links
-    response, _ = await api("POST", "/orchestrators/Approval", params={"timeout": "soon"})
-    assert response.status == 400
+
+
+@pytest.mark.parametrize("timeout", ["soon", "nan", "inf", "1e300"])
+async def test_a_timeout_that_is_no_number_starts_nothing(host: HttpHost, api: Api, timeout: str) -> None:
+    for path in ("/orchestrators/Approval/t", "/instances/nobody/restart"):
+        response, error = await api("POST", path, params={"timeout": timeout})
+        assert (response.status, error["ExceptionMessage"][:23]) == (400, "The parameter 'timeout'")
+    assert await host.durable.hub.status("t") is None
 
 
 async def test_status_parameters(host: HttpHost, api: Api) -> None:
@@ -293,6 +299,12 @@ async def test_restart(host: HttpHost, api: Api) -> None:
     response, links = await api("POST", "/instances/r/restart")
     assert response.status == 202
     assert links["id"] != "r"
+
+
+async def test_restart_and_wait(api: Api) -> None:
+    await api("POST", "/orchestrators/sequence/s", json="1", params={"timeout": "10"})
+    response, output = await api("POST", "/instances/s/restart", params={"timeout": "10"})
+    assert (response.status, output) == (200, 3)
 
 
 async def test_entities(host: HttpHost, api: Api) -> None:
