@@ -41,6 +41,10 @@ class _NotRead(Exception):
     """An orchestration state that this host cannot run, in one sentence."""
 
 
+_MALFORMED = (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError)
+"""What reading a text that is no orchestration state raises."""
+
+
 # --- in: the orchestration context ------------------------------------------------------------------------------------
 
 
@@ -76,18 +80,22 @@ def decision(output: str) -> Decision:
         return _decision(json.loads(output))
     except _NotRead as refusal:
         return Decision((), error=str(refusal))
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError):
+    except _MALFORMED:
         return Decision((), error="The orchestrator did not return an orchestration state.")
 
 
 def decision_of_failure(failed: FunctionFailed) -> Decision:
-    """Answer of an orchestrator that raised: its state rides behind a label in the message."""
-    text, label, state = failed.text.partition(STATE_LABEL)
-    error = (json.loads(state) if label else {}).get("error") or text or failed.type
+    """Answer of an orchestrator that raised: its state rides behind a label in the message.
+
+    The last label counts: an exception may quote one. Of a state that cannot be read only the exception is kept.
+    """
+    text, label, state = failed.text.rpartition(STATE_LABEL)
+    try:
+        known = _decision(json.loads(state)) if label else Decision(())
+    except (_NotRead, *_MALFORMED):
+        known = Decision(())
+    error = known.error or (text if label else failed.text) or failed.type
     shown = Failure(failed.type, error, failed.frames)
-    if not label:
-        return Decision((), error=error, failure=shown)
-    known = decision(state)
     return Decision(known.actions, error=error, failure=shown, custom_status=known.custom_status)
 
 

@@ -83,6 +83,21 @@ def test_the_state_of_a_failed_orchestrator_rides_in_its_message() -> None:
     assert codec.decision_of_failure(FunctionFailed("TypeError", "plain")).error == "plain"
 
 
+@pytest.mark.parametrize(
+    "state", ["", "{", "[]", "null", "{}", '{"schemaVersion": 3}', '{"schemaVersion": "two"}', "[" * 100_000]
+)
+def test_a_failed_orchestrator_whose_state_cannot_be_read_keeps_its_error(state: str) -> None:
+    decision = codec.decision_of_failure(FunctionFailed("ValueError", f"no luck\n\n$OutOfProcData$:{state}"))
+    assert (decision.error, decision.actions) == ("no luck", ())
+
+
+def test_an_exception_may_quote_the_label_of_a_state() -> None:
+    quoted = "a child said: bad\n\n$OutOfProcData$:{}"
+    state = json.dumps({"isDone": False, "schemaVersion": 2, "actions": [[]], "error": quoted, "customStatus": 1})
+    decision = codec.decision_of_failure(FunctionFailed("ValueError", f"{quoted}\n\n$OutOfProcData$:{state}"))
+    assert (decision.error, decision.custom_status) == (quoted, "1")
+
+
 @pytest.mark.filterwarnings("ignore:azure.functions df_loads was called:DeprecationWarning")
 def test_the_sdk_reads_the_context() -> None:
     start = new_start("flow", '{"n": 3}', "i", "1.2", NOW, None, Parent("p", "e", "up", 4))
