@@ -19,6 +19,10 @@ from host.store.base import EntityTurn, Message, Store
 log = logging.getLogger(__name__)
 
 
+ENTITY = "@"
+"""What the ids of entities begin with, and no instance's."""
+
+
 def entity_id(name: str, key: str) -> str:
     """``@name@key``; names of functions are matched in lower case, keys are not."""
     return f"@{name.lower()}@{key}"

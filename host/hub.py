@@ -11,7 +11,7 @@ from typing import Any
 
 from host.clock import Clock
 from host.engine import Engine
-from host.entities import entity_id, signal
+from host.entities import ENTITY, entity_id, signal
 from host.errors import (
     AlreadyFinished,
     AlreadyRunning,
@@ -37,7 +37,7 @@ from host.options import HubOptions
 from host.rewind import rewind
 from host.starts import checked, new_start
 from host.store import Store
-from host.store.base import Message, Start
+from host.store.base import EntityTurn, Message, Start
 from host.wire_v1 import wire
 
 log = logging.getLogger(__name__)
@@ -159,11 +159,22 @@ class TaskHub:
         return [wire(event) for event in await self._store.history(instance_id)]
 
     async def purge(self, instance_id: str) -> int:
-        """Forget an ended instance: 1, or 0 if unknown. Raises NotFinished."""
+        """Forget an ended instance, or an entity by its id ``@name@key``: 1, or 0 if unknown. Raises NotFinished.
+
+        Operations that wait for the entity make it anew; a batch that is under way writes its state afterwards.
+        """
+        if instance_id.startswith(ENTITY):
+            return await self._purge_entity(instance_id)
         status = await self._store.get(instance_id)
         if status is not None and not status.status.ended:
             raise NotFinished(instance_id, status.status)
         return await self._store.purge([instance_id])
+
+    async def _purge_entity(self, entity: str) -> int:
+        if await self._store.entity(entity) is None:
+            return 0
+        await self._store.commit_entity(EntityTurn(entity, None, (), ()))
+        return 1
 
     async def purge_where(self, query: InstanceQuery) -> int:
         """Forget all ended instances that match; how many."""

@@ -159,9 +159,10 @@ class EntityStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntityQuery:
-    """``name``: lower-case name of the entity function, or all."""
+    """``name``: lower-case name of the entity function, or all; ``prefix``: of the id, ``@name@key``."""
 
     name: str | None = None
+    prefix: str = ""
     updated_from: datetime | None = None
     updated_to: datetime | None = None
     top: int | None = None

@@ -15,11 +15,13 @@ from aiohttp import web
 
 from host import defects, errors
 from host.client_binding import ClientBinding
+from host.entities import ENTITY, entity_id, split
 from host.http import query
 from host.http.errors import BadRequest, http_error
+from host.http.listing import InstanceList
 from host.http.pages import Pages
 from host.http.payload import load, payload
-from host.http.views import history_view, instance_view, parsed
+from host.http.views import history_view, instance_view, parsed, scheduler_view
 from host.hub import TaskHub
 from host.model import InstanceStatus, Status
 
@@ -36,6 +38,7 @@ class InstanceApi:
         self._hub = hub
         self._binding = binding
         self._pages = Pages("/instances", hub.options.compat)
+        self._list = InstanceList(hub)
 
     def routes(self) -> list[tuple[str, str, Handler]]:
         """Method, path below the API's prefix, handler."""
@@ -77,28 +80,41 @@ class InstanceApi:
 
     async def status(self, request: web.Request) -> web.Response:
         """Status of one instance, with its history if asked."""
-        status = await self._hub.status(request.match_info["id"])
+        instance_id = request.match_info["id"]
+        show_input = query.flag(request, "showInput", default=True)
+        if instance_id.startswith(ENTITY):
+            return await self._entity(request, instance_id, show_input)
+        status = await self._hub.status(instance_id)
         if status is None:
             return web.Response(status=404)
-        show_input = query.flag(request, "showInput", default=True)
         view = instance_view(status, show_input)
         if query.flag(request, "showHistory"):
-            events = [] if status.status is Status.PENDING else await self._hub.history(status.instance_id)
+            events = [] if status.status is Status.PENDING else await self._hub.history(instance_id)
             view["historyEvents"] = history_view(events, query.flag(request, "showHistoryOutput"), show_input)
         if not status.status.ended:
-            return _json(202, view, {"Location": str(request.url), "Retry-After": RETRY_STATUS})
+            return _going_on(request, view)
         failed = status.status is Status.FAILED and query.flag(request, "returnInternalServerErrorOnFailure")
         return _json(500 if failed else 200, view)
 
+    async def _entity(self, request: web.Request, instance_id: str, show_input: bool) -> web.Response:
+        """An entity as an instance, by its exact id: without a history, which no entity has here."""
+        name, key = split(instance_id)
+        entity = await self._hub.read_entity(name, key) if entity_id(name, key) == instance_id else None
+        if entity is None:
+            return web.Response(status=404)
+        view = scheduler_view(entity, show_input)
+        if query.flag(request, "showHistory"):
+            view["historyEvents"] = []
+        return _going_on(request, view)
+
     async def list(self, request: web.Request) -> web.Response:
-        """Instances that match, page by page; without ``top`` 100 of them, or under ``fixed`` all."""
+        """Instances and entities that match, page by page; without ``top`` 100 of them, or under ``fixed`` all."""
         wanted = query.instances(request, self._pages)
         if wanted is None:
             return _json(200, [])
-        page = await self._hub.query(wanted)
         show_input = query.flag(request, "showInput", default=True)
-        headers = self._pages.headers(request, page.token)
-        return _json(200, [instance_view(status, show_input) for status in page.items], headers)
+        views, token = await self._list.page(wanted, show_input=show_input)
+        return _json(200, views, self._pages.headers(request, token))
 
     async def raise_event(self, request: web.Request) -> web.Response:
         """Raise an external event; its data is any JSON."""
@@ -147,12 +163,15 @@ class InstanceApi:
         return await self._started(request, instance_id, patience)
 
     async def purge(self, request: web.Request) -> web.Response:
-        """Forget an ended instance."""
+        """Forget an ended instance, or an entity: of one that does not exist Azure says so by the number alone."""
+        instance_id = request.match_info["id"]
         try:
-            deleted = await self._hub.purge(request.match_info["id"])
+            deleted = await self._hub.purge(instance_id)
         except errors.NotFinished as error:
             return http_error(412, "The instance has not ended.", error)
-        return _json(200, {"instancesDeleted": deleted}) if deleted else web.Response(status=404)
+        if not deleted and not instance_id.startswith(ENTITY):
+            return web.Response(status=404)
+        return _json(200, {"instancesDeleted": deleted})
 
     async def purge_many(self, request: web.Request) -> web.Response:
         """Forget all ended instances that match."""
@@ -182,6 +201,10 @@ async def _verb(call: Awaitable[None]) -> web.Response:
     except errors.WrongState as error:
         return http_error(500, "Something went wrong while processing your request", error)
     return web.Response(status=202)
+
+
+def _going_on(request: web.Request, view: dict[str, Any]) -> web.Response:
+    return _json(202, view, {"Location": str(request.url), "Retry-After": RETRY_STATUS})
 
 
 def _ended(request: web.Request, status: InstanceStatus) -> web.Response:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from host.model import EntityStatus, EventKind, InstanceStatus
+from host.entities import entity_id
+from host.model import EntityStatus, EventKind, InstanceStatus, Status
 
 _NAMES = {
     EventKind.EXECUTION_STARTED: "ExecutionStarted",
@@ -53,6 +54,25 @@ def instance_view(status: InstanceStatus, show_input: bool) -> dict[str, Any]:
         "output": parsed(status.output),
         "createdTime": instant(status.created),
         "lastUpdatedTime": instant(status.updated),
+    }
+
+
+def scheduler_view(entity: EntityStatus, show_input: bool) -> dict[str, Any]:
+    """Status payload of the orchestration that keeps an entity on Azure, created anew by each batch of operations.
+
+    Its input is the ``SchedulerState`` of DurableTask.Core, its custom status the ``EntityStatus``.
+    """
+    own, batch = entity_id(entity.name, entity.key), instant(entity.updated)
+    state = {"state": entity.state} if entity.state is not None else {}
+    return {
+        "name": own,
+        "instanceId": own,
+        "runtimeStatus": str(Status.RUNNING),
+        "input": {"exists": True} | state | {"sorter": {}} if show_input else None,
+        "customStatus": {"entityExists": True},
+        "output": None,
+        "createdTime": batch,
+        "lastUpdatedTime": batch,
     }
 
 

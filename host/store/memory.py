@@ -178,7 +178,8 @@ class MemoryStore:
         return self._entities.get(entity)
 
     async def entities(self, query: EntityQuery) -> EntityPage:
-        found = [status for _, status in sorted(self._entities.items()) if _matches_entity(status, query)]
+        known = (status for key, status in sorted(self._entities.items()) if key.startswith(query.prefix))
+        found = [status for status in known if _matches_entity(status, query)]
         first = int(query.token or 0)
         last = len(found) if query.top is None else first + query.top
         return EntityPage(tuple(found[first:last]), str(last) if last < len(found) else None)

@@ -134,6 +134,7 @@ def read_entities(c: Connection, query: EntityQuery) -> EntityPage:
         SQL["query_entities"],
         {
             "after": after,
+            "prefix": query.prefix,
             "name": query.name,
             "updated_from": query.updated_from and micros(query.updated_from),
             "updated_to": query.updated_to and micros(query.updated_to),

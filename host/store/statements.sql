@@ -133,6 +133,7 @@ DELETE FROM entities WHERE id = :id;
 -- name: query_entities
 SELECT id, state, updated FROM entities
 WHERE id > :after
+  AND substr(id, 1, length(:prefix)) = :prefix
   AND (:name IS NULL OR name = :name)
   AND (:updated_from IS NULL OR updated >= :updated_from)
   AND (:updated_to IS NULL OR updated <= :updated_to)

@@ -297,6 +297,8 @@ async def test_entities_keep_state_and_inbox(opened: Store) -> None:
     assert len(inbox) == 1
     assert (await opened.entities(EntityQuery(name="counter"))).items == (after,)
     assert (await opened.entities(EntityQuery(name="other"))).items == ()
+    assert (await opened.entities(EntityQuery(prefix="@counter@k"))).items == (after,)
+    assert (await opened.entities(EntityQuery(prefix="@counter@kk"))).items == ()
     await opened.commit_entity(EntityTurn("@counter@k", None, (inbox[0].seq,), ()))
     assert await opened.entity("@counter@k") is None
 

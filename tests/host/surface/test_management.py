@@ -239,13 +239,15 @@ async def test_a_list_without_top_is_one_page_on_azure(
         await compat_host.durable.hub.start("Approval", instance_id=f"i-{number}")
         await compat_host.durable.hub.signal_entity("Keeper", f"k-{number}", "keep", "1")
     await compat_host.durable.hub.idle()
+    orchestrations = {"instanceIdPrefix": "i-"}
     for route in ("/instances", "/entities"):
         for _ in range(2):
-            response, page = await api("GET", route)
+            response, page = await api("GET", route, params=orchestrations)
             token = response.headers.get("x-ms-continuation-token")
             assert (len(page), token is None) == ((101, True) if compat == "fixed" else (100, False))
         if token is not None:
-            _, page = await api("GET", route, headers={"x-ms-continuation-token": token})
+            headers = {"x-ms-continuation-token": token}
+            _, page = await api("GET", route, params=orchestrations, headers=headers)
             assert len(page) == 1
         warned = caplog.text.count(f"first-page: a reader of {route} ")
         assert warned == (1 if compat == "azure" else 0), "once is enough"
@@ -317,6 +319,81 @@ async def test_entities(host: HttpHost, api: Api) -> None:
     assert [(each["entityId"]["key"], each["state"]) for each in found] == [("", 5), ("b", 6)]
     assert "state" not in (await api("GET", "/entities"))[1][0]
     assert (await api("DELETE", "/entities/Counter/b"))[0].status == 202
+
+
+async def test_an_entity_is_an_instance_too(host: HttpHost, api: Api) -> None:
+    await api("POST", "/entities/Keeper/k", params={"op": "keep"}, json='{"a": 1}')
+    await host.durable.hub.idle()
+    response, status = await api("GET", "/instances/@keeper@k")
+    assert (response.status, response.headers["Retry-After"]) == (202, "5")
+    assert response.headers["Location"].endswith(str(response.url.relative()))
+    assert status["lastUpdatedTime"] == status["createdTime"] != ""
+    del status["lastUpdatedTime"], status["createdTime"]
+    assert status == {
+        "name": "@keeper@k",
+        "instanceId": "@keeper@k",
+        "runtimeStatus": "Running",
+        "input": {"exists": True, "state": '{"a": 1}', "sorter": {}},
+        "customStatus": {"entityExists": True},
+        "output": None,
+    }
+    plain = {"showInput": "false", "showHistory": "true"}
+    _, status = await api("GET", "/instances/@keeper@k", params=plain)
+    assert (status["input"], status["historyEvents"]) == (None, [])
+
+
+@pytest.mark.parametrize("instance_id", ["@keeper@nobody", "@Keeper@k", "@keeper", "@"])
+async def test_an_entity_is_known_as_an_instance_by_its_exact_id(host: HttpHost, api: Api, instance_id: str) -> None:
+    await api("POST", "/entities/Keeper/k", params={"op": "keep"}, json="1")
+    await host.durable.hub.idle()
+    assert (await api("GET", f"/instances/{instance_id}"))[0].status == 404
+    response, answer = await api("DELETE", f"/instances/{instance_id}")
+    assert (response.status, answer) == (200, {"instancesDeleted": 0}), "no 404: as HttpApiHandler.cs has it"
+
+
+async def test_an_entity_is_purged_by_its_id_though_it_is_running(host: HttpHost, api: Api) -> None:
+    for key in ("k", "other"):
+        await api("POST", f"/entities/Keeper/{key}", params={"op": "keep"}, json="1")
+    await host.durable.hub.idle()
+    response, answer = await api("DELETE", "/instances/@keeper@k")
+    assert (response.status, answer) == (200, {"instancesDeleted": 1})
+    assert (await api("GET", "/entities/Keeper/k"))[0].status == 404
+    assert (await api("GET", "/entities/Keeper/other"))[1] == 1
+    await api("POST", "/entities/Keeper/k", params={"op": "keep"}, json="2")
+    await host.durable.hub.idle()
+    assert (await api("GET", "/entities/Keeper/k"))[1] == 2
+
+
+@pytest.mark.parametrize(
+    ("params", "ids"),
+    [
+        ({}, {"a", "b", "@counter@k", "@keeper@k", "@keeper@l"}),
+        ({"instanceIdPrefix": "@"}, {"@counter@k", "@keeper@k", "@keeper@l"}),
+        ({"instanceIdPrefix": "@keeper@"}, {"@keeper@k", "@keeper@l"}),
+        ({"instanceIdPrefix": "a"}, {"a"}),
+        ({"runtimeStatus": "Running"}, {"a", "b", "@counter@k", "@keeper@k", "@keeper@l"}),
+        ({"runtimeStatus": "Completed,Failed"}, set()),
+        ({"createdTimeTo": "2000-01-01T00:00:00Z"}, set()),
+    ],
+)
+@pytest.mark.parametrize("top", ["1", "2", "5", ""])
+async def test_lists_hold_entities_as_on_azure(
+    host: HttpHost, api: Api, params: dict[str, str], ids: set[str], top: str
+) -> None:
+    for instance_id in "ab":
+        await host.durable.hub.start("Approval", instance_id=instance_id)
+    for name, key in (("Counter", "k"), ("Keeper", "k"), ("Keeper", "l")):
+        await host.durable.hub.signal_entity(name, key, "add" if name == "Counter" else "keep", "1")
+    await host.durable.hub.idle()
+    seen, token = list[str](), ""
+    while True:
+        headers = {"x-ms-continuation-token": token} if token else {}
+        response, page = await api("GET", "/instances", params=params | {"top": top}, headers=headers)
+        seen += [status["instanceId"] for status in page]
+        if not (token := response.headers.get("x-ms-continuation-token", "")):
+            break
+        assert len(page) == int(top), "a page before the last one is full"
+    assert sorted(seen) == sorted(ids)
 
 
 async def test_trace_of_the_caller_reaches_the_instance(host: HttpHost, api: Api) -> None:
