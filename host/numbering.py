@@ -9,6 +9,11 @@ from host.actions import AskEntity, CreateTimer, Leaf
 from host.task import Task
 
 
+def request_id(execution: str, number: int) -> str:
+    """Of the message to an entity that is the task of that number: its reply is an event of that name."""
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{execution}:{number}"))
+
+
 @dataclass(slots=True)
 class News:
     """What was started and cancelled of late."""
@@ -48,7 +53,7 @@ class Numbering:
         return task
 
     def _ask(self, number: int, request: AskEntity, task: Task) -> None:
-        name = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{self._execution}:{number}"))
+        name = request_id(self._execution, number)
         self._news.requests[number] = name
         if request.signal:
             task.end()

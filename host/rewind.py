@@ -1,21 +1,24 @@
 """A failed instance runs again from its last good step.
 
 Like ``ProcessRewindOrchestrationDecision`` of the Durable Task Framework: what failed is taken out of the history,
-failed children are rewound with their parent, and the replay schedules the rest anew under the same numbers. A step
-that failed under the SDK's own retry options leaves its timers in the history, so its numbers no longer fit: the
-instance then fails again as non-deterministic.
+failed children are rewound with their parent, and the replay schedules the rest anew under the same numbers, as a new
+execution: what the old one still has under way comes too late. So what it had not seen the end of is started again,
+too: an activity or an entity's operation can run twice. A step that failed under the SDK's own retry options leaves its
+timers in the history, so its numbers no longer fit: the instance then fails again as non-deterministic.
 """
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from host.errors import NotFinished, UnknownInstance, WrongState
-from host.model import Event, EventKind, Status
+from host.model import Event, EventKind, Parent, Status
+from host.numbering import request_id
+from host.position import CREATED, ENDED, FAILED
 from host.store.base import Loaded, Message, Store, Turn
-
-_DROPPED = frozenset({EventKind.TASK_FAILED, EventKind.CHILD_FAILED, EventKind.EXECUTION_COMPLETED})
 
 
 async def rewind(store: Store, instance_id: str, reason: str | None, now: datetime) -> frozenset[str]:
@@ -27,25 +30,78 @@ async def rewind(store: Store, instance_id: str, reason: str | None, now: dateti
         raise NotFinished(instance_id, loaded.instance.status)
     if loaded.instance.status is not Status.FAILED:
         raise WrongState(f"Instance '{instance_id}' has status {loaded.instance.status}; only a failed one is rewound.")
-    turns = await _turns(store, loaded, reason, now)
+    turns = await _Rewinding(store, reason, now).turns(loaded, loaded.instance.parent)
     await store.commit(*turns)
     return frozenset(turn.instance.instance_id for turn in turns)
 
 
-async def _turns(store: Store, loaded: Loaded, reason: str | None, now: datetime) -> list[Turn]:
-    failed = {event.task for event in loaded.history if event.kind in (EventKind.TASK_FAILED, EventKind.CHILD_FAILED)}
-    turns: list[Turn] = []
-    kept: list[Event] = []
-    for event in loaded.history:
-        if event.kind in _DROPPED or (event.kind is EventKind.TASK_SCHEDULED and event.id in failed):
-            continue
-        if event.kind is EventKind.CHILD_CREATED and event.id in failed:
-            child = await store.load(event.instance or "", now)
-            if child is None or child.instance.status is not Status.FAILED:
-                continue  # gone or terminated: the replay starts it anew
-            turns.extend(await _turns(store, child, reason, now))
-        kept.append(event)
-    instance = replace(loaded.instance, status=Status.RUNNING, output=None, failure=None, blocked=None, updated=now)
-    again = Event(kind=EventKind.REWOUND, at=now, text=reason)
-    message = Message(instance.instance_id, again, instance.execution_id)
-    return [Turn(instance=instance, append=tuple(kept), replace_history=True, messages=(message,)), *turns]
+class _Rewinding:
+    def __init__(self, store: Store, reason: str | None, now: datetime) -> None:
+        self._store = store
+        self._reason = reason
+        self._now = now
+
+    async def turns(self, loaded: Loaded, parent: Parent | None) -> list[Turn]:
+        """Of an instance, whose parent is now ``parent``, and of its failed children."""
+        execution = uuid.uuid4().hex
+        children = await self._failed_children(loaded.history)
+        turns = list[Turn]()
+        for number, child in children.items():
+            me = Parent(loaded.instance.instance_id, execution, loaded.instance.name, number)
+            turns.extend(await self.turns(child, me))
+        instance = replace(
+            loaded.instance,
+            execution_id=execution,
+            parent=parent,
+            status=Status.RUNNING,
+            output=None,
+            failure=None,
+            blocked=None,
+            updated=self._now,
+        )
+        kept = _renamed(_kept(loaded.history, children), execution, parent)
+        again = Event(kind=EventKind.REWOUND, at=self._now, text=self._reason)
+        message = Message(instance.instance_id, again, execution)
+        return [Turn(instance=instance, append=tuple(kept), replace_history=True, messages=(message,)), *turns]
+
+    async def _failed_children(self, history: Sequence[Event]) -> Mapping[int, Loaded]:
+        """By number. One that is gone, or was terminated, is not among them: the replay starts it anew."""
+        failed = {event.task for event in history if event.kind is EventKind.CHILD_FAILED}
+        created = [event for event in history if event.kind is EventKind.CHILD_CREATED and event.id in failed]
+        loaded = {event.id: await self._store.load(event.instance or "", self._now) for event in created}
+        return {
+            number: child
+            for number, child in loaded.items()
+            if child is not None and child.instance.status is Status.FAILED
+        }
+
+
+def _kept(history: Sequence[Event], rewound: Mapping[int, Loaded]) -> list[Event]:
+    """All but the end, failures, and the creation of tasks that have not succeeded; ``rewound`` children stay."""
+    done = {event.task for event in history if event.kind in ENDED and event.kind not in FAILED} | rewound.keys()
+    replied = {event.name for event in history if event.kind is EventKind.EVENT_RAISED}
+
+    def stays(event: Event) -> bool:
+        if event.kind is EventKind.EVENT_SENT:
+            return event.signal or event.request in replied
+        if event.kind in CREATED:
+            return event.id in done
+        return event.kind not in FAILED and event.kind is not EventKind.EXECUTION_COMPLETED
+
+    return [event for event in history if stays(event)]
+
+
+def _renamed(history: Sequence[Event], execution: str, parent: Parent | None) -> list[Event]:
+    """As events of another execution, whose messages to entities have other ids."""
+    requests = {event.request: request_id(execution, event.id) for event in history if event.request is not None}
+
+    def renamed(event: Event) -> Event:
+        if event.kind is EventKind.EXECUTION_STARTED:
+            return replace(event, execution=execution, parent=parent)
+        if event.kind is EventKind.EVENT_SENT:
+            return replace(event, request=requests.get(event.request or ""))
+        if event.kind is EventKind.EVENT_RAISED and event.name in requests:
+            return replace(event, name=requests[event.name])
+        return event
+
+    return [renamed(event) for event in history]

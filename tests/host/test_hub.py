@@ -267,37 +267,6 @@ async def test_an_instance_suspended_before_its_first_turn_starts_at_resume(host
     assert (await host.settled(instance)).status is Status.COMPLETED
 
 
-async def test_rewind_runs_what_failed_again(host: DurableHost) -> None:
-    host.fail("echo", times=1)
-    failed = await host.run("parent")
-    assert failed.status is Status.FAILED
-    await host.hub.rewind(failed.instance_id, "fixed")
-    ended = await host.settled(failed.instance_id)
-    assert ended.status is Status.COMPLETED
-    assert json.loads(ended.output or "") == ["one", "two", ""]
-    child = await host.hub.status("the-child")
-    assert child is not None
-    assert child.status is Status.COMPLETED
-    with pytest.raises(WrongState):
-        await host.hub.rewind(failed.instance_id)
-
-
-async def test_rewind_keeps_what_was_done(host: DurableHost) -> None:
-    await host.run("waits", instance_id="i")
-    host.fail("echo", times=1)
-    assert (await host.raise_event("i", "go", "x")).status is Status.FAILED
-    await host.hub.rewind("i")
-    assert (await host.settled("i")).output == '"x"'
-    with pytest.raises(UnknownInstance):
-        await host.hub.rewind("nobody")
-
-
-async def test_rewind_needs_an_end(host: DurableHost) -> None:
-    await host.run("waits", instance_id="i")
-    with pytest.raises(NotFinished):
-        await host.hub.rewind("i")
-
-
 async def test_restart_repeats_name_and_input(host: DurableHost) -> None:
     first = await host.run("calls", {"a": 1})
     again = await host.hub.restart(first.instance_id)
