@@ -181,6 +181,9 @@ class Engine:
     async def _activity(self, activity: Activity) -> None:
         key = activity.key
         try:
+            if key in self._failed and await self._is_over(key):
+                del self._failed[key]
+                return
             event = await self._run(activity)
         except Exception as error:
             self._again(activity, error)
@@ -189,6 +192,11 @@ class Engine:
         crash_point("after-activity")
         self._finished[key.instance].append(Finished(key, event))
         self.wake(key.instance)
+
+    async def _is_over(self, key: ActivityKey) -> bool:
+        """Whether nobody waits for the activity any more."""
+        instance = await self._store.get(key.instance)
+        return instance is None or instance.status.ended or instance.execution_id != key.execution
 
     async def _run(self, activity: Activity) -> Event:
         """The event that ends the activity. Raises when it was not run to its end."""

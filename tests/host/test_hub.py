@@ -401,6 +401,22 @@ async def test_changed_code_fails_the_instance_in_the_words_of_the_framework(sto
         assert (await host.settled("i")).status is Status.COMPLETED, "the old code can take it up again"
 
 
+@pytest.mark.parametrize("end", ["terminated", "purged", "started again"])
+async def test_an_activity_that_keeps_dying_is_given_up_when_nobody_waits_for_it(host: DurableHost, end: str) -> None:
+    host.fail("echo", times=3, error=ConnectionError())
+    await host.run("calls", instance_id="i")
+    await host.hub.terminate("i")
+    await host.hub.idle()
+    if end == "purged":
+        assert await host.hub.purge("i") == 1
+    elif end == "started again":
+        await host.hub.restart("i", new_id=False)
+        await host.hub.idle()
+    await host.advance(hours=1)
+    tries = sum(call.name == "echo" for call in host.invoker.calls)
+    assert tries == (1 if end != "started again" else 5), "the new execution: two that die, two that end"
+
+
 async def test_a_new_host_takes_up_timers_and_activities(store: Store) -> None:
     async with durable_host(_invoker(), store=store) as host:
         await host.run("timer", instance_id="t")
