@@ -122,7 +122,7 @@ async def serve(
     listener = listener or listen(app, options)
     invoker.client = listener.binding.text()
     web_app = web.Application(client_max_size=options.max_body, middlewares=[_failures])
-    triggers = HttpTriggers(routes, options.keys, invoker)
+    triggers = HttpTriggers(routes, options.keys, invoker, app.host_json.extensions.http)
     web_app.add_routes(Admin(app, hub, options.keys, timers, triggers, deliveries or Deliveries()).routes())
     _add_management(web_app, hub, listener.binding, options.keys)
     sign_in = SignIn(options.identities)

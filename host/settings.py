@@ -22,6 +22,8 @@ from host.section import Section
 from host.timespan import parse_timespan
 
 _REFERENCE = re.compile(r"%([^%\s]+)%")
+_TOKEN = re.compile(r"[-!#$%&'*+.^_`|~0-9A-Za-z]+")
+"""https://www.rfc-editor.org/rfc/rfc9110#name-tokens"""
 
 
 class StartupError(Exception):
@@ -29,9 +31,27 @@ class StartupError(Exception):
 
 
 class HttpSection(Section):
-    """``extensions.http``."""
+    """``extensions.http``; the limits are those of a dedicated plan, as where Core Tools run: there are none.
+
+    https://learn.microsoft.com/azure/azure-functions/functions-bindings-http-webhook#hostjson-settings. Not read:
+    ``hsts``, which Azure applies to HTTPS alone, and ``dynamicThrottlesEnabled``.
+    """
 
     route_prefix: str = Field("api", alias="routePrefix")
+    max_concurrent: int = Field(-1, alias="maxConcurrentRequests", ge=-1)
+    """HTTP functions that run at once, the others wait; without effect unless positive."""
+    max_outstanding: int = Field(-1, alias="maxOutstandingRequests", ge=-1)
+    """Requests that run or wait, others are refused; without effect unless positive."""
+    custom_headers: dict[str, str] = Field(default_factory=dict, alias="customHeaders")
+    """For the answers of HTTP functions that do not have them."""
+
+    @field_validator("custom_headers")
+    @classmethod
+    def _sendable(cls, headers: dict[str, str]) -> dict[str, str]:
+        for name, value in headers.items():
+            if not _TOKEN.fullmatch(name) or not value.isprintable():
+                raise ValueError(f"'{name}' and its value cannot be sent as a header")
+        return headers
 
 
 class DurableHttpSection(Section):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import sys
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from host.http.routes import Route, RouteTable, compile_template
 from host.invocation import FunctionFailed
 from host.invoker import AppInvoker
 from host.keys import AuthLevel, Keys
-from host.settings import StartupError, resolve
+from host.settings import HttpSection, StartupError, resolve
 from host.telemetry import trace_state
 
 log = logging.getLogger("host.http")
@@ -87,10 +88,12 @@ def _route(function: Function, prefix: str, environ: Mapping[str, str]) -> Route
 class HttpTriggers:
     """Answers every path that the host itself does not."""
 
-    def __init__(self, routes: RouteTable[Target], keys: Keys, invoker: AppInvoker) -> None:
+    def __init__(self, routes: RouteTable[Target], keys: Keys, invoker: AppInvoker, section: HttpSection) -> None:
         self.routes = routes
         self._keys = keys
         self._invoker = invoker
+        self._section = section
+        self._places = asyncio.Semaphore(section.max_concurrent if section.max_concurrent > 0 else sys.maxsize)
         self.draining = False
         self._running: set[asyncio.Task[web.Response]] = set()
 
@@ -101,6 +104,12 @@ class HttpTriggers:
 
     async def __call__(self, request: web.Request, headers: Mapping[str, str]) -> web.Response:
         """Answer a request; ``headers`` are those that the function shall see."""
+        response = await self._answer(request, headers)
+        for name, value in self._section.custom_headers.items():
+            response.headers.setdefault(name, value)
+        return response
+
+    async def _answer(self, request: web.Request, headers: Mapping[str, str]) -> web.Response:
         path = request.rel_url.raw_path
         match = self.routes.find(request.method, path)
         if match.route is None and request.method == "HEAD" and "GET" in match.allowed:
@@ -113,7 +122,9 @@ class HttpTriggers:
         key = request.headers.get("x-functions-key") or request.query.get("code")
         if not self._keys.allows(target.level, target.function.name, key):
             return web.Response(status=401)
-        task = asyncio.ensure_future(self._run(request, target, match.params, headers))
+        if 0 < self._section.max_outstanding <= len(self._running):
+            return web.Response(status=429)
+        task = asyncio.ensure_future(self._run_in_place(request, target, match.params, headers))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         return await task
@@ -123,6 +134,12 @@ class HttpTriggers:
         self.draining = True
         if self._running:
             await asyncio.wait(set(self._running), timeout=seconds)
+
+    async def _run_in_place(
+        self, request: web.Request, target: Target, params: Mapping[str, str], headers: Mapping[str, str]
+    ) -> web.Response:
+        async with self._places:
+            return await self._run(request, target, params, headers)
 
     async def _run(
         self, request: web.Request, target: Target, params: Mapping[str, str], headers: Mapping[str, str]

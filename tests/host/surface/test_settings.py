@@ -74,10 +74,12 @@ def test_app_settings_override_host_json(tmp_path: Path) -> None:
 
 def test_keys_that_nobody_reads_are_listed(tmp_path: Path) -> None:
     text = """{"$schema": "s", "Version": "2.0", "logging": {"x": 1}, "extensions": {
+        "http": {"routePrefix": "", "hsts": {"isEnabled": true}, "customHeaders": {"X": "y"}},
         "Kafka": {"maxRetries": 1, "no": 1}, "queues": {},
         "durableTask": {"hubName": "H", "storageProvider": {"type": "x", "partitionCount": 3}}}}"""
     assert ignored_keys(write(tmp_path, text)) == (
         "logging",
+        "extensions.http.hsts",
         "extensions.Kafka.no",
         "extensions.queues",
         "extensions.durableTask.storageProvider.partitionCount",
@@ -99,6 +101,9 @@ def test_no_time_limit(tmp_path: Path) -> None:
         ),
         ('{"version": "1.0"}', 'version must be "2.0"'),
         ('{"version": "2.0", "functionTimeout": "soon"}', "functionTimeout"),
+        ('{"version": "2.0", "extensions": {"http": {"maxConcurrentRequests": -2}}}', "maxConcurrentRequests"),
+        ('{"version": "2.0", "extensions": {"http": {"customHeaders": {"X Y": "z"}}}}', "'X Y'"),
+        ('{"version": "2.0", "extensions": {"http": {"customHeaders": {"X": "a\\nb"}}}}', "'X'"),
         ('{"version": "2.0", "extensions": {"durableTask": {"versionMatchStrategy": "x"}}}', "versionMatchStrategy"),
         ('{"version": "2.0", "extensions": {"durableTask": {"maxConcurrentActivityFunctions": "a"}}}', "Activity"),
     ],

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 
 import pytest
 
 from host.app import AppIndex
 from host.server import ServerOptions
+from host.settings import HostJson
 from host.testing_http import HttpHost, http_host
 
 
@@ -172,3 +174,44 @@ async def test_draining_refuses_new_requests_and_ends_the_old(host: HttpHost) ->
         assert response.status == 503
     assert (await running).status == 200
     await draining
+
+
+def with_http(app: AppIndex, **section: object) -> AppIndex:
+    """The app with another ``extensions.http`` in its host.json."""
+    document = {"version": "2.0", "extensions": {"http": section}}
+    return replace(app, host_json=HostJson.model_validate(document))
+
+
+async def test_requests_over_the_limits_wait_or_are_refused(app: AppIndex) -> None:
+    async def get() -> int:
+        async with host.client.get("/api/sleep/0.05") as response:
+            return response.status
+
+    clock = asyncio.get_running_loop()
+    async with http_host(with_http(app, maxConcurrentRequests=1, maxOutstandingRequests=2)) as host:
+        begun = clock.time()
+        assert sorted(await asyncio.gather(get(), get(), get())) == [200, 200, 429]
+        assert clock.time() - begun >= 0.1, "one after the other"
+        assert await get() == 200
+
+
+@pytest.mark.parametrize("limit", [-1, 0])
+async def test_limits_that_are_not_positive_are_none(app: AppIndex, limit: int) -> None:
+    async def get() -> int:
+        async with host.client.get("/api/nothing") as response:
+            return response.status
+
+    async with http_host(with_http(app, maxConcurrentRequests=limit, maxOutstandingRequests=limit)) as host:
+        assert await asyncio.gather(*[get() for _ in range(10)]) == [204] * 10
+
+
+async def test_custom_headers_are_added_to_answers_without_them(app: AppIndex) -> None:
+    headers = {"X-Content-Type-Options": "nosniff", "x-one": "other"}
+    async with http_host(with_http(app, customHeaders=headers)) as host:
+        async with host.client.get("/api/echo/7") as response:
+            assert response.headers.getall("X-Content-Type-Options") == ["nosniff"]
+            assert response.headers.getall("X-One") == ["1"], "the function's own"
+        async with host.client.get("/api/guarded") as response:
+            assert (response.status, response.headers["X-One"]) == (401, "other")
+        async with host.client.get("/health/live") as response:
+            assert "X-One" not in response.headers
