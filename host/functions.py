@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import inspect
 import pathlib
-import types
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,11 +15,13 @@ from enum import StrEnum
 from typing import Any
 
 import azure.functions as func
-from azure.functions import meta
 
 from host.eventhubs import binding as event_hubs
 from host.kafka import binding as kafka
+from host.parameters import GENERIC, BindingError, BoundType, parameter_types, return_type
 from host.retry import MalformedPolicy, RetryPolicy, read_policy
+
+__all__ = ["GENERIC", "RETRIED", "BindingError", "BoundType", "Function", "Kind", "describe"]
 
 
 class Kind(StrEnum):
@@ -35,8 +36,6 @@ class Kind(StrEnum):
     ENTITY = "entityTrigger"
 
 
-GENERIC = "generic"
-"""The converter of parameters that take str or bytes as they are."""
 DURABLE = frozenset({Kind.ORCHESTRATION, Kind.ACTIVITY, Kind.ENTITY})
 CLIENT = "durableClient"
 SUPPORTED = frozenset({*Kind, "http", CLIENT, kafka.OUTPUT, event_hubs.OUTPUT})
@@ -45,22 +44,8 @@ SUPPORTED = frozenset({*Kind, "http", CLIENT, kafka.OUTPUT, event_hubs.OUTPUT})
 RETRIED = frozenset({Kind.TIMER, Kind.KAFKA, Kind.EVENT_HUB})
 """Triggers whose retry policies are applied."""
 
-_OUT = 1
 _INOUT = 2
 _DURABLE_NAMES = ("orchestration", "activity", "entity_name")
-
-
-class BindingError(Exception):
-    """A function that cannot be served: the text says what is wrong with its bindings."""
-
-
-@dataclass(frozen=True)
-class BoundType:
-    """How one parameter (or the return value) is converted."""
-
-    binding: str
-    """Converter: a binding type, or ``generic`` for str and bytes."""
-    pytype: Any = None
 
 
 @dataclass(frozen=True)
@@ -108,7 +93,7 @@ def describe(function: Any) -> Function:
     needs_context = _take_context(params, bound, annotations)
     _check_names(params, bound)
     _check_messages(bindings, annotations, http=trigger.type == Kind.HTTP)
-    inputs, outputs = _types(params, bound, annotations)
+    inputs, outputs = parameter_types(params, bound, annotations)
     kind = Kind(trigger.type)
     name = str(function.get_function_name())
     durable_name = _durable_name(trigger) or name
@@ -120,7 +105,7 @@ def describe(function: Any) -> Function:
         trigger_param=trigger.name,
         inputs=inputs,
         outputs=outputs,
-        returns=_return_type(bindings, annotations),
+        returns=return_type(bindings, annotations),
         client_params=tuple(binding.name for binding in bindings if binding.type == CLIENT),
         needs_context=needs_context,
         is_async=inspect.iscoroutinefunction(call),
@@ -131,12 +116,6 @@ def describe(function: Any) -> Function:
         retry=_policy(function) if kind in RETRIED else None,
         aliases=tuple(dict.fromkeys(each for each in (name, call.__name__) if each != durable_name)),
     )
-
-
-def has_implicit_output(binding: str) -> bool:
-    """Whether what a function of this trigger returns is its answer without a ``$return`` binding."""
-    converter = meta.get_binding_registry().get(binding)
-    return bool(getattr(converter, "has_implicit_output", lambda: False)())
 
 
 def _annotations(call: Callable[..., Any]) -> dict[str, Any]:
@@ -150,7 +129,7 @@ def _check_supported(bindings: list[Any]) -> None:
     for binding in bindings:
         if binding.type not in SUPPORTED:
             raise BindingError(f"the binding '{binding.type}' (parameter {binding.name}) is not supported by this host")
-        if _direction(binding) == _INOUT:
+        if int(binding.direction) == _INOUT:
             raise BindingError(f"parameter {binding.name}: 'inout' bindings are not supported")
 
 
@@ -170,10 +149,6 @@ def _policy(function: Any) -> RetryPolicy | None:
         return read_policy(function)
     except MalformedPolicy as error:
         raise BindingError(str(error)) from error
-
-
-def _direction(binding: Any) -> int:
-    return int(binding.direction)
 
 
 def _durable_name(trigger: Any) -> str | None:
@@ -196,65 +171,3 @@ def _check_names(params: Mapping[str, Any], bound: Mapping[str, Any]) -> None:
         raise BindingError(f"these parameters have no binding: {', '.join(unbound)}")
     if missing := sorted(set(bound) - set(params)):
         raise BindingError(f"these bindings have no parameter: {', '.join(missing)}")
-
-
-def _types(
-    params: Mapping[str, Any], bound: Mapping[str, Any], annotations: Mapping[str, Any]
-) -> tuple[dict[str, BoundType], dict[str, BoundType]]:
-    inputs, outputs = dict[str, BoundType](), dict[str, BoundType]()
-    for name in params:
-        is_out = _direction(bound[name]) == _OUT
-        target = outputs if is_out else inputs
-        target[name] = _bound_type(bound[name], name, annotations, is_out)
-    return inputs, outputs
-
-
-def _bound_type(binding: Any, name: str, annotations: Mapping[str, Any], is_out: bool) -> BoundType:
-    annotation = annotations.get(name)
-    origin = typing.get_origin(annotation) or annotation
-    if annotation is not None and is_out != (origin is func.Out):
-        raise BindingError(f"parameter {name}: an output binding, and only that, is annotated azure.functions.Out[...]")
-    pytype = typing.get_args(annotation)[0] if origin is func.Out and typing.get_args(annotation) else annotation
-    _check_is_type(pytype, f"parameter {name}")
-    if pytype in (str, bytes) and not has_implicit_output(binding.type):
-        return BoundType(GENERIC, pytype)
-    if isinstance(pytype, type) and not _fits(binding.type, pytype, is_out):
-        raise BindingError(
-            f"parameter {name}: the binding '{binding.type}' does not fit its annotation {pytype.__name__}"
-        )
-    return BoundType(binding.type, pytype)
-
-
-def _check_is_type(annotation: Any, place: str) -> None:
-    """The worker takes classes and ``typing`` generics; unions, strings and ``dict[str, int]`` are errors there too."""
-    if annotation is None or isinstance(annotation, type):
-        return
-    origin = typing.get_origin(annotation)
-    if origin in (None, typing.Union, types.UnionType, tuple) or isinstance(annotation, types.GenericAlias):
-        raise BindingError(f"{place}: Azure takes a plain class as annotation, no {annotation}")
-
-
-def _fits(binding: str, pytype: type, is_out: bool) -> bool:
-    converter = meta.get_binding_registry().get(binding)
-    if converter is None:
-        return False
-    check = converter.check_output_type_annotation if is_out else converter.check_input_type_annotation
-    return bool(check(pytype))
-
-
-def _return_type(bindings: list[Any], annotations: Mapping[str, Any]) -> BoundType | None:
-    annotation = annotations.get("return")
-    for binding in bindings:
-        if binding.name == "$return":
-            _check_is_type(annotation, "the return value")
-            if (
-                isinstance(annotation, type)
-                and annotation not in (str, bytes)
-                and not _fits(binding.type, annotation, True)
-            ):
-                raise BindingError(
-                    f"the return annotation {annotation.__name__} does not fit the binding '{binding.type}'"
-                )
-            return BoundType(binding.type, annotation)
-    implicit = [binding.type for binding in bindings if has_implicit_output(binding.type)]
-    return BoundType(implicit[-1], annotation) if implicit else None

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import uuid
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -14,7 +12,6 @@ from host.engine import Engine
 from host.entities import ENTITY, entity_id, signal
 from host.errors import (
     AlreadyFinished,
-    AlreadyRunning,
     NotFinished,
     UnknownFunction,
     UnknownInstance,
@@ -35,12 +32,11 @@ from host.model import (
 )
 from host.options import HubOptions
 from host.rewind import rewind
+from host.starter import Starter
 from host.starts import checked, new_start
 from host.store import Store
-from host.store.base import EntityTurn, Message, Start
+from host.store.base import EntityTurn, Message
 from host.wire_v1 import wire
-
-log = logging.getLogger(__name__)
 
 
 class TaskHub:
@@ -57,6 +53,7 @@ class TaskHub:
         self._invoker = invoker
         self._clock = clock
         self._engine = Engine(store, invoker, clock, self.options)
+        self._starter = Starter(store, self._engine, clock, self.options)
         self.explainer = Explainer(store, invoker, self._engine, self.options)
         self._stopped = asyncio.Event()
 
@@ -106,7 +103,7 @@ class TaskHub:
         instance_id = uuid.uuid4().hex if instance_id is None else checked(instance_id)
         version = self.options.default_version if version is None else version
         start = new_start(declared, input_text, instance_id, version, self._clock.now(), traceparent, raw=raw)
-        await self._start(start)
+        await self._starter.start(start)
         return instance_id
 
     async def raise_event(self, instance_id: str, name: str, input_text: str | None = None) -> None:
@@ -143,7 +140,7 @@ class TaskHub:
         key = uuid.uuid4().hex if new_id else instance_id
         raw = any(event.raw for event in await self._store.history(instance_id))
         start = new_start(declared, old.input, key, old.version, self._clock.now(), old.traceparent, raw=raw)
-        await self._start(start, again=True)
+        await self._starter.start(start, again=True)
         return key
 
     async def status(self, instance_id: str) -> InstanceStatus | None:
@@ -225,32 +222,6 @@ class TaskHub:
         if name.lower() not in known:
             raise UnknownFunction(kind, name, known.values())
         return known[name.lower()]
-
-    async def _start(self, start: Start, *, again: bool = False) -> None:
-        """``again``: an ended instance of that id is meant to make way."""
-        instance_id = start.instance.instance_id
-        again = again or self.options.any_state
-        status = await self._store.start(replace(start, replace_ended=again))
-        if status is not None and not status.ended and self.options.any_state:
-            await self._make_way(instance_id)
-            status = await self._store.start(start)
-        if status is not None and status.ended and self.options.compat == "azure":
-            log.warning("rerun: instance %s had ended as %s and is started again, as on Azure", instance_id, status)
-            status = await self._store.start(start)
-        if status is not None:
-            raise AlreadyRunning(instance_id, status)
-        self._engine.wake(instance_id)
-
-    async def _make_way(self, instance_id: str) -> None:
-        """Have a live instance end, so that another can take its id."""
-        ended = self._engine.ended(instance_id)
-        try:
-            await self.terminate(instance_id, "An instance of the same id was started.")
-            await ended
-        except (AlreadyFinished, UnknownInstance):
-            pass  # it has made way by itself
-        finally:
-            ended.cancel()
 
     async def _required(self, instance_id: str) -> InstanceStatus:
         if (status := await self._store.get(instance_id)) is None:
