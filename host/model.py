@@ -133,6 +133,8 @@ class InstanceQuery:
     statuses: frozenset[Status] = frozenset()
     created_from: datetime | None = None
     created_to: datetime | None = None
+    updated_to: datetime | None = None
+    """An ended instance was updated last when it ended."""
     prefix: str = ""
     top: int | None = None
     token: str | None = None

@@ -9,15 +9,13 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from host.clock import Clock
-from host.model import InstanceQuery, InstanceStatus, Status
+from host.model import InstanceQuery, Status
 from host.settings import StartupError
 from host.store.base import Store
 
 log = logging.getLogger("host.retention")
 
 EVERY = timedelta(hours=1)
-BATCH = 50
-"""Instances of one transaction: turns wait for no more than that."""
 NEVER = "never"
 _UNITS = {"d": "days", "h": "hours", "m": "minutes"}
 _SPAN = re.compile(r"(\d{1,6})([dhm])")
@@ -89,24 +87,12 @@ class Purger:
 
     async def sweep(self) -> int:
         """Purge what is due now; how many."""
-        purged = 0
-        # Pages of a store that counts them shift when what came before is gone: go through until nothing is found.
-        while found := await self._sweep(self._clock.now()):
-            purged += found
-        return purged
+        now = self._clock.now()
+        return sum(
+            [await self._store.purge_where(_due(status, now - span)) for status, span in self._retention.items()]
+        )
 
-    async def _sweep(self, now: datetime) -> int:
-        purged, token = 0, None
-        statuses = frozenset(self._retention)
-        youngest = now - min(self._retention.values())
-        while True:
-            query = InstanceQuery(statuses=statuses, created_to=youngest, top=BATCH, token=token)
-            page = await self._store.query(query)
-            if due := [each.instance_id for each in page.items if self._is_due(each, now)]:
-                purged += await self._store.purge(due)
-            if (token := page.token) is None:
-                return purged
 
-    def _is_due(self, instance: InstanceStatus, now: datetime) -> bool:
-        """An ended instance was updated last when it ended."""
-        return instance.updated <= now - self._retention[instance.status]
+def _due(status: Status, until: datetime) -> InstanceQuery:
+    """What ended like that by then, and so was created by then: the store finds it by the latter."""
+    return InstanceQuery(statuses=frozenset({status}), created_to=until, updated_to=until)

@@ -199,6 +199,7 @@ def _matches(instance: InstanceStatus, query: InstanceQuery) -> bool:
         (not query.statuses or instance.status in query.statuses)
         and (query.created_from is None or instance.created >= query.created_from)
         and (query.created_to is None or instance.created <= query.created_to)
+        and (query.updated_to is None or instance.updated <= query.updated_to)
         and instance.instance_id.startswith(query.prefix)
     )
 

@@ -26,8 +26,8 @@ from host.store.migrations import migrate
 from host.store.reader import Reader
 from host.store.writer import Writer
 
-PURGED_AT_ONCE = 200
-"""Instances in one transaction of ``purge_where``: others write in between."""
+PURGED_AT_ONCE = 50
+"""Instances in one transaction of ``purge_where``: turns wait for no more than that."""
 T = TypeVar("T")
 Connection = sqlite3.Connection
 
@@ -119,11 +119,16 @@ class SqliteStore:
         return await self._write(lambda c: sum(writes.purge(c, instance_id) for instance_id in instance_ids))
 
     async def purge_where(self, query: InstanceQuery) -> int:
-        everything = replace(query, top=None, token=None)
-        purged = 0
-        while gone := await self._write(lambda c: writes.purge_where(c, everything, PURGED_AT_ONCE)):
-            purged += gone
-        return purged
+        return sum([await self._purge(query, status) for status in query.statuses or Status if status.ended])
+
+    async def _purge(self, query: InstanceQuery, status: Status) -> int:
+        purged, token = 0, None
+        while True:
+            page = replace(query, token=token)
+            ids, token = await self._read(partial(reads.read_ids, query=page, status=status, top=PURGED_AT_ONCE))
+            purged += await self.purge(ids) if ids else 0
+            if token is None:
+                return purged
 
 
 def _prepare(path: Path, connect: Callable[[], Connection]) -> tuple[int, int]:

@@ -99,7 +99,7 @@ def _timers(c: Connection, instance_id: str, until: int) -> tuple[Timer, ...]:
 
 def read_query(c: Connection, query: InstanceQuery) -> Page:
     """``Store.query``: one ordered run through the index for each status, merged."""
-    bounds = query_bounds(query)
+    bounds = _query_bounds(query)
     runs = [c.execute(SQL["query_instances"], bounds | {"status": status.value}) for status in query.statuses or Status]
     merged = heapq.merge(*runs, key=itemgetter(5, 0))  # created, id
     rows = list(merged if query.top is None else itertools.islice(merged, query.top + 1))
@@ -108,7 +108,13 @@ def read_query(c: Connection, query: InstanceQuery) -> Page:
     return Page(items, _token(micros(items[-1].created), items[-1].instance_id) if more and items else None)
 
 
-def query_bounds(query: InstanceQuery) -> dict[str, object]:
+def read_ids(c: Connection, query: InstanceQuery, status: Status, top: int) -> tuple[list[str], str | None]:
+    """The next ``top`` instances of that status, by time of creation, and the token that leads on; None: the end."""
+    rows = c.execute(SQL["query_ids"], _query_bounds(query) | {"status": status.value, "top": top}).fetchall()
+    return [instance_id for _, instance_id in rows], _token(*rows[-1]) if len(rows) == top else None
+
+
+def _query_bounds(query: InstanceQuery) -> dict[str, object]:
     """Named parameters of a query, but for the status. Raises ValueError of a token that is none."""
     after = _token_of(query.token, int, str) if query.token else (-END_OF_TIME, "")
     if query.created_from is not None:
@@ -117,6 +123,7 @@ def query_bounds(query: InstanceQuery) -> dict[str, object]:
         "after_created": after[0],
         "after_id": after[1],
         "created_to": END_OF_TIME if query.created_to is None else micros(query.created_to),
+        "updated_to": END_OF_TIME if query.updated_to is None else micros(query.updated_to),
         "prefix": query.prefix,
     }
 

@@ -9,10 +9,10 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from host.model import InstanceQuery, InstanceStatus, Status
+from host.model import InstanceStatus, Status
 from host.store.base import EntityTurn, Message, Start, Turn
 from host.store.rows import event_text, events_text
-from host.store.sqlite_reads import find_instance, query_bounds
+from host.store.sqlite_reads import find_instance
 from host.store.sqlite_rows import activity_row, instance_row, key_row, micros, timer_row
 from host.store.statements import SQL
 
@@ -118,18 +118,6 @@ def purge(c: Connection, instance_id: str) -> bool:
         return False
     _forget(c, known[0], instance_id)
     return True
-
-
-def purge_where(c: Connection, query: InstanceQuery, top: int) -> int:
-    """At most ``top`` instances of one status for ``Store.purge_where``; how many. 0: there are no more."""
-    for status in query.statuses or Status:
-        if status.ended:
-            bounds = query_bounds(query) | {"status": status.value, "top": top}
-            if rows := c.execute(SQL["query_ended"], bounds).fetchall():
-                for number, instance_id in rows:
-                    _forget(c, number, instance_id)
-                return len(rows)
-    return 0
 
 
 def _forget(c: Connection, number: int, instance_id: str) -> None:

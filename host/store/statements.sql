@@ -32,14 +32,16 @@ FROM instances LEFT JOIN inputs ON instance = number
 WHERE status = :status
   AND (created, id) > (:after_created, :after_id)
   AND created <= :created_to
+  AND updated <= :updated_to
   AND substr(id, 1, length(:prefix)) = :prefix
 ORDER BY created, id;
 
--- name: query_ended
-SELECT number, id FROM instances
+-- name: query_ids
+SELECT created, id FROM instances
 WHERE status = :status
   AND (created, id) > (:after_created, :after_id)
   AND created <= :created_to
+  AND updated <= :updated_to
   AND substr(id, 1, length(:prefix)) = :prefix
 ORDER BY created, id
 LIMIT :top;

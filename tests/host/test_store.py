@@ -336,7 +336,9 @@ async def test_the_ended_that_match_are_purged(opened: Store, monkeypatch: pytes
     assert await opened.purge_where(InstanceQuery(statuses=frozenset({Status.FAILED, Status.RUNNING}))) == 3
     assert await opened.history("b5") == ()
     assert await _all(opened, InstanceQuery()) == ["a0", "b4", "b8", "b9"]
-    assert await opened.purge_where(InstanceQuery(created_to=NOW)) == 1
+    assert await opened.purge_where(InstanceQuery(updated_to=NOW - timedelta(seconds=1))) == 0
+    assert await _all(opened, InstanceQuery(updated_to=NOW)) == ["a0"]
+    assert await opened.purge_where(InstanceQuery(updated_to=NOW)) == 1
     assert await opened.purge_where(InstanceQuery()) == 1
     assert await _all(opened, InstanceQuery()) == ["b8", "b9"]
 

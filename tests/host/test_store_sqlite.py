@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import stat
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -12,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from host.model import Event, EventKind, Status
+from host.model import Event, EventKind, InstanceQuery, Status
 from host.starts import new_start
+from host.store import sqlite as sqlite_store
 from host.store.base import Start, Turn
 from host.store.sqlite import SqliteStore
 from host.store.statements import SQL
@@ -24,8 +26,8 @@ WAL_FRAME_HEADER = 24
 """https://www.sqlite.org/fileformat2.html#walformat"""
 
 
-def _start() -> Start:
-    return new_start("flow", '{"n": 1}', "i", "1.0", NOW)
+def _start(instance_id: str = "i") -> Start:
+    return new_start("flow", '{"n": 1}', instance_id, "1.0", NOW)
 
 
 def _raised(name: str) -> Event:
@@ -61,8 +63,19 @@ async def test_a_turn_writes_few_pages_whatever_the_input(tmp_path: Path) -> Non
 async def test_lists_and_histories_are_read_in_the_order_of_an_index(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path / "hub.db")
     await store.open()
-    names = ("id", "status", "after_created", "after_id", "created_to", "prefix", "top", "until", "target")
-    for statement in ("query_instances", "query_ended", "get_history", "get_timers_of", "get_inbox"):
+    names = (
+        "id",
+        "status",
+        "after_created",
+        "after_id",
+        "created_to",
+        "updated_to",
+        "prefix",
+        "top",
+        "until",
+        "target",
+    )
+    for statement in ("query_instances", "query_ids", "get_history", "get_timers_of", "get_inbox"):
         plan = await store._read(partial(_plan, statement, dict.fromkeys(names, 0)))
         assert "SCAN" not in plan, statement
         if statement != "get_timers_of":
@@ -72,6 +85,28 @@ async def test_lists_and_histories_are_read_in_the_order_of_an_index(tmp_path: P
 
 def _plan(statement: str, values: dict[str, int], connection: sqlite3.Connection) -> str:
     return " | ".join(row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {SQL[statement]}", values))
+
+
+async def test_a_purge_of_many_is_several_transactions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = list[int]()
+
+    class Counting(SqliteStore):
+        async def purge(self, instance_ids: Sequence[str]) -> int:
+            written.append(len(instance_ids))
+            return await super().purge(instance_ids)
+
+    monkeypatch.setattr(sqlite_store, "PURGED_AT_ONCE", 2)
+    store = Counting(tmp_path / "hub.db")
+    await store.open()
+    for number in range(5):
+        start = _start(f"i{number}")
+        await store.start(start)
+        if number != 1:
+            await store.commit(Turn(instance=replace(start.instance, status=Status.COMPLETED)))
+    assert await store.purge_where(InstanceQuery()) == 4
+    assert max(written) == 2
+    assert await store.get("i1") is not None
+    await store.close()
 
 
 async def test_a_second_host_on_the_same_file_is_refused(tmp_path: Path) -> None:
