@@ -22,13 +22,16 @@ from host.store import sqlite_writes as writes
 from host.store.base import Backlog, EntityTurn, Loaded, Message, Start, Turn, Waiting
 from host.store.faults import DAMAGED, fault_of
 from host.store.link import Link, connect
+from host.store.live import Live
 from host.store.migrations import migrate
 from host.store.reader import Reader
+from host.store.sqlite_writes import Mail
 from host.store.writer import Writer
 
 PURGED_AT_ONCE = 50
 """Instances in one transaction of ``purge_where``: turns wait for no more than that."""
 T = TypeVar("T")
+C = TypeVar("C")
 Connection = sqlite3.Connection
 
 
@@ -47,6 +50,7 @@ class SqliteStore:
         self._writer: Writer | None = None
         self._reader: Reader | None = None
         self._order = itertools.count(1)
+        self._live = Live()
         self._lock = -1
 
     @property
@@ -56,7 +60,7 @@ class SqliteStore:
     async def open(self) -> None:
         self._lock, last = await asyncio.to_thread(_prepare, self._path, self._connect)
         self._order = itertools.count(last + 1)
-        self._writer = Writer(self._writing)
+        self._writer = Writer(self._writing, self._live.clear)
         self._reader = Reader(self._reading)
 
     async def close(self) -> None:
@@ -66,9 +70,21 @@ class SqliteStore:
         await self._reader.close()
         os.close(self._lock)
 
-    async def _write(self, job: Callable[[Connection], T]) -> T:
+    async def _write(self, job: Callable[[Connection], T], done: Callable[[T], None] = lambda _: None) -> T:
         assert self._writer is not None
-        return await self._writer.run(job)
+        return await self._writer.run(job, done)
+
+    def _mailing(self, write: Callable[[Connection, C, Mail], T], change: C) -> Callable[[Connection], tuple[T, Mail]]:
+        """A job whose mail is its own at each run."""
+
+        def job(connection: Connection) -> tuple[T, Mail]:
+            mail = Mail(self._order)
+            return write(connection, change, mail), mail
+
+        return job
+
+    def _posted(self, done: tuple[object, Mail]) -> None:
+        self._live.posted(done[1].put)
 
     async def _read(self, job: Callable[[Connection], T]) -> T:
         assert self._reader is not None
@@ -78,27 +94,41 @@ class SqliteStore:
         return await self._read(reads.backlog)
 
     async def start(self, start: Start) -> Status | None:
-        return await self._write(lambda c: writes.start_instance(c, start, self._order))
+        def created(done: tuple[Status | None, Mail]) -> None:
+            status, mail = done
+            if status is None:
+                self._live.started(start.instance)
+            self._live.posted(mail.put)
+
+        return (await self._write(self._mailing(writes.start_instance, start), created))[0]
 
     async def post(self, message: Message) -> Status | None:
-        return await self._write(lambda c: writes.post(c, message, self._order))
+        return (await self._write(self._mailing(writes.post, message), self._posted))[0]
 
     async def load(self, instance_id: str, now: datetime, *, history: bool = True) -> Loaded | None:
+        if (known := self._live.load(instance_id, now, history=history)) is not None:
+            return known
         return await self._read(lambda c: reads.load(c, instance_id, now, history=history))
 
     async def waiting(self, instance_id: str) -> Waiting:
         return await self._read(lambda c: reads.waiting(c, instance_id))
 
     async def commit(self, *turns: Turn) -> frozenset[str]:
-        return await self._write(
-            lambda c: frozenset().union(*(writes.commit_turn(c, turn, self._order) for turn in turns))
-        )
+        jobs = [self._mailing(writes.commit_turn, turn) for turn in turns]
+
+        def turned(done: list[tuple[frozenset[str], Mail]]) -> None:
+            for turn, (refused, mail) in zip(turns, done, strict=True):
+                self._live.turned(turn, refused)
+                self._live.posted(mail.put)
+
+        done = await self._write(lambda c: [job(c) for job in jobs], turned)
+        return frozenset().union(*(refused for refused, _ in done))
 
     async def load_entity(self, entity: str, limit: int) -> tuple[EntityStatus | None, tuple[Message, ...]]:
         return await self._read(lambda c: (reads.read_entity(c, entity), reads.read_inbox(c, entity, limit)))
 
     async def commit_entity(self, turn: EntityTurn) -> None:
-        await self._write(lambda c: writes.commit_entity(c, turn, self._order))
+        await self._write(self._mailing(writes.commit_entity, turn), self._posted)
 
     async def get(self, instance_id: str) -> InstanceStatus | None:
         return await self._read(lambda c: reads.read_instance(c, instance_id))

@@ -1,7 +1,4 @@
-"""What the SQLite store writes; each function is one job of the writer's transaction.
-
-``order`` gives each message its ``seq``. It counts in memory, since one host holds a file: a number is not used twice.
-"""
+"""What the SQLite store writes; each function is one job of the writer's transaction."""
 
 from __future__ import annotations
 
@@ -20,7 +17,27 @@ Connection = sqlite3.Connection
 WORK = ("delete_timers", "delete_activities")
 
 
-def start_instance(c: Connection, start: Start, order: Iterator[int]) -> Status | None:
+class Mail:
+    """What one job puts into inboxes.
+
+    ``order`` gives each message its ``seq``. It counts in memory, since one host holds a file: a number is not used
+    twice.
+    """
+
+    def __init__(self, order: Iterator[int]) -> None:
+        self.put: list[Message] = []
+        self._order = order
+
+    def add(self, c: Connection, message: Message) -> None:
+        """Put a message into the inbox of one that is there."""
+        numbered = Message(message.target, message.event, message.execution, next(self._order))
+        event = event_text(message.event)
+        row = {"target": message.target, "seq": numbered.seq, "execution": message.execution, "event": event}
+        c.execute(SQL["add_message"], row)
+        self.put.append(numbered)
+
+
+def start_instance(c: Connection, start: Start, mail: Mail) -> Status | None:
     """``Store.start``."""
     instance = start.instance
     if (known := find_instance(c, instance.instance_id)) is not None:
@@ -31,31 +48,25 @@ def start_instance(c: Connection, start: Start, order: Iterator[int]) -> Status 
     added = c.execute(SQL["add_instance"], instance_row(instance))
     if instance.input is not None:
         c.execute(SQL["put_input"], {"number": added.lastrowid, "input": instance.input})
-    _put(c, Message(instance.instance_id, start.event, instance.execution_id), order)
+    mail.add(c, Message(instance.instance_id, start.event, instance.execution_id))
     return None
 
 
-def post(c: Connection, message: Message, order: Iterator[int]) -> Status | None:
+def post(c: Connection, message: Message, mail: Mail) -> Status | None:
     """``Store.post``."""
     if message.target.startswith("@"):
-        _put(c, message, order)
+        mail.add(c, message)
         return Status.RUNNING
     known = find_instance(c, message.target)
     if known is None:
         return None
     _, status = known
     if not status.ended:
-        _put(c, message, order)
+        mail.add(c, message)
     return status
 
 
-def _put(c: Connection, message: Message, order: Iterator[int]) -> None:
-    event = event_text(message.event)
-    row = {"target": message.target, "seq": next(order), "execution": message.execution, "event": event}
-    c.execute(SQL["add_message"], row)
-
-
-def commit_turn(c: Connection, turn: Turn, order: Iterator[int]) -> frozenset[str]:
+def commit_turn(c: Connection, turn: Turn, mail: Mail) -> frozenset[str]:
     """One turn of ``Store.commit``."""
     instance_id = turn.instance.instance_id
     if (known := find_instance(c, instance_id)) is None:
@@ -76,9 +87,9 @@ def commit_turn(c: Connection, turn: Turn, order: Iterator[int]) -> frozenset[st
         c.execute(SQL["delete_inbox"], {"target": instance_id})
     _each(c, "add_activity", [activity_row(number, activity) for activity in turn.activities])
     _each(c, "add_timer", [timer_row(number, timer) for timer in turn.timers])
-    refused = frozenset(start.instance.instance_id for start in turn.starts if not _started(c, start, order))
+    refused = frozenset(start.instance.instance_id for start in turn.starts if not _started(c, start, mail))
     for message in turn.messages:
-        post(c, message, order)
+        post(c, message, mail)
     return refused
 
 
@@ -90,15 +101,15 @@ def _update(c: Connection, number: int, status: Status, instance: InstanceStatus
         c.execute(SQL["update_status"], row)
 
 
-def _started(c: Connection, start: Start, order: Iterator[int]) -> bool:
-    if start_instance(c, start, order) is None:
+def _started(c: Connection, start: Start, mail: Mail) -> bool:
+    if start_instance(c, start, mail) is None:
         return True
     if start.if_running is not None:
-        post(c, start.if_running, order)
+        post(c, start.if_running, mail)
     return False
 
 
-def commit_entity(c: Connection, turn: EntityTurn, order: Iterator[int]) -> None:
+def commit_entity(c: Connection, turn: EntityTurn, mail: Mail) -> None:
     """``Store.commit_entity``."""
     if turn.status is None:
         c.execute(SQL["delete_entity"], {"id": turn.entity})
@@ -108,7 +119,7 @@ def commit_entity(c: Connection, turn: EntityTurn, order: Iterator[int]) -> None
         c.execute(SQL["put_entity"], row)
     _each(c, "delete_message", [{"target": turn.entity, "seq": seq} for seq in turn.consumed])
     for message in turn.messages:
-        post(c, message, order)
+        post(c, message, mail)
 
 
 def purge(c: Connection, instance_id: str) -> bool:

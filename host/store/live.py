@@ -1,0 +1,95 @@
+"""What a store knows by heart of the instances that it wrote lately, so that their turns need not read the file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from host.model import InstanceStatus
+from host.store.base import Loaded, Message, Timer, Turn
+
+KEPT = 4096
+"""Instances; the one that was not used for longest goes first."""
+LARGEST_TEXT = 32 * 1024
+"""Characters. An instance whose input, or one of whose messages, is longer is read from the file."""
+
+
+@dataclass(slots=True)
+class _Entry:
+    instance: InstanceStatus
+    begun: bool = False
+    inbox: dict[int, Message] = field(default_factory=dict)
+    timers: dict[int, Timer] = field(default_factory=dict)
+
+
+class Live:
+    """Instances from their start to their end, as of the last write that was answered.
+
+    Told of each write in the order of their transactions. To know nothing of an instance is always right.
+    """
+
+    def __init__(self) -> None:
+        self._entries: dict[str, _Entry] = {}
+        """In the order of use."""
+
+    def load(self, instance_id: str, now: datetime, *, history: bool) -> Loaded | None:
+        """As ``Store.load``; None: ask the file."""
+        entry = self._entries.pop(instance_id, None)
+        if entry is None:
+            return None
+        self._entries[instance_id] = entry
+        if history and entry.begun:
+            return None
+        due = sorted(
+            (timer for timer in entry.timers.values() if timer.due <= now), key=lambda one: (one.due, one.task)
+        )
+        return Loaded(entry.instance, (), tuple(entry.inbox.values()), tuple(due), unread_history=entry.begun)
+
+    def clear(self) -> None:
+        """Know nothing."""
+        self._entries.clear()
+
+    def started(self, instance: InstanceStatus) -> None:
+        """It was created, in place of an ended one perhaps."""
+        self._entries.pop(instance.instance_id, None)
+        if len(instance.input or "") > LARGEST_TEXT:
+            return
+        if len(self._entries) >= KEPT:
+            del self._entries[next(iter(self._entries))]
+        self._entries[instance.instance_id] = _Entry(instance)
+
+    def posted(self, messages: Iterable[Message]) -> None:
+        """They were put into inboxes."""
+        for message in messages:
+            if (entry := self._entries.get(message.target)) is None:
+                continue
+            if len(message.event.text or "") > LARGEST_TEXT:
+                del self._entries[message.target]
+            else:
+                entry.inbox[message.seq] = message
+
+    def turned(self, turn: Turn, refused: Iterable[str]) -> None:
+        """A turn was written, but for the ``refused`` of its starts."""
+        self._update(turn)
+        for start in turn.starts:
+            if start.instance.instance_id not in refused:
+                self.started(start.instance)
+
+    def _update(self, turn: Turn) -> None:
+        instance = turn.instance
+        if (entry := self._entries.get(instance.instance_id)) is None:
+            return
+        if instance.status.ended or len(instance.input or "") > LARGEST_TEXT:
+            del self._entries[instance.instance_id]
+            return
+        text = instance.input if turn.replace_history else entry.instance.input
+        entry.instance = replace(instance, created=entry.instance.created, input=text)
+        entry.begun = bool(turn.append) or (entry.begun and not turn.replace_history)
+        for seq in turn.consumed:
+            entry.inbox.pop(seq, None)
+        if turn.replace_history:
+            entry.timers.clear()
+        for task in turn.ended_timers:
+            entry.timers.pop(task, None)
+        entry.timers.update((timer.task, timer) for timer in turn.timers)
