@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import re
-import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -69,6 +69,9 @@ class Telemetry:
     @contextlib.contextmanager
     def durable_span(self, invocation: Invocation) -> Iterator[str]:
         """The span of an orchestration turn, an activity or an entity batch. Yields its traceparent."""
+        if self._tracer is None:
+            yield _child(invocation.traceparent)
+            return
         kind = "orchestration" if invocation.kind == "orchestrator" else invocation.kind
         attributes = {
             "durabletask.type": kind,
@@ -125,7 +128,9 @@ def trace_state(text: str | None) -> str | None:
 
 
 def _child(parent: str | None) -> str:
-    return f"00-{trace_id(parent) or secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
+    # Nobody needs to guess them, as OpenTelemetry's own; asking the system for random bytes would cost a thread switch.
+    trace = trace_id(parent) or f"{random.getrandbits(128):032x}"
+    return f"00-{trace}-{random.getrandbits(64):016x}-01"
 
 
 def _context(parent: str | None) -> Any:
