@@ -38,10 +38,9 @@ class Message:
     metadata: Mapping[str, Value | None]
     """None: the metadata has that name and no value (a record without a key)."""
 
-    def trigger_metadata(self) -> dict[str, meta.Datum]:
-        """For ``decode(..., trigger_metadata=)``."""
-        none = meta.Datum(None, None)
-        return {name: value.datum() if value else none for name, value in self.metadata.items()}
+    def trigger_metadata(self) -> dict[str, meta.Datum | None]:
+        """For ``decode(..., trigger_metadata=)``: None for what has no value, as the worker reads it."""
+        return {name: value and value.datum() for name, value in self.metadata.items()}
 
 
 def message_to_json(message: Message) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from host.call import Answer, Call, HttpRequest, HttpResponse, Outcome, Outputs
 from host.eventhubs.binding import RETURN
 from host.functions import GENERIC, BoundType, Function, Kind
+from host.http_answer import http_response
 from host.invocation import FunctionFailed
 from host.logs import current_instance, current_trace
 from host.message import Message
@@ -58,15 +59,16 @@ class Context:
 
     @property
     def trace_context(self) -> Any:
-        return SimpleNamespace(
-            trace_parent=self._call.traceparent or "", trace_state=self._call.tracestate or "", attributes={}
-        )
+        parent, state = self._call.traceparent or "", self._call.tracestate or ""
+        old_names = {"Traceparent": parent, "Tracestate": state, "Attributes": {}}
+        return SimpleNamespace(trace_parent=parent, trace_state=state, attributes={}, **old_names)
 
     @property
     def retry_context(self) -> Any:
-        return SimpleNamespace(
-            retry_count=self._call.retry_count, max_retry_count=self._call.max_retry_count, exception=None
-        )
+        # ``exception``, as azure.functions declares it, is called otherwise by the worker.
+        error = SimpleNamespace(source="", stack_trace="", message="")
+        count, limit = self._call.retry_count, self._call.max_retry_count
+        return SimpleNamespace(retry_count=count, max_retry_count=limit, rpc_exception=error)
 
 
 class Out:
@@ -104,6 +106,7 @@ async def run_async(function: Function, call: Call) -> Outcome:
         FunctionFailed: The function, or the binding of its parameters, raised.
     """
     with _failures(function), _trace(call):
+        _thread.invocation_id = call.invocation_id
         arguments, outs = _bind(function, call)
         return _outcome(function, await function.call(**arguments), outs)
 
@@ -129,7 +132,15 @@ def _failures(function: Function) -> Iterator[None]:
     except Exception as error:
         # The SDK wraps what an orchestrator raised; its cause is what a reader looks for.
         cause = error.__cause__ if function.kind is Kind.ORCHESTRATION and error.__cause__ is not None else error
-        raise FunctionFailed(type(cause).__name__, str(error), frames(cause)) from error
+        raise FunctionFailed(type(cause).__name__, text_of(error), frames(cause)) from error
+
+
+def text_of(error: BaseException) -> str:
+    """``str(error)``; of one that has no text because that raises, what the worker says."""
+    try:
+        return str(error)
+    except Exception:
+        return "Unhandled exception in function. Could not serialize original exception message."
 
 
 def frames(error: BaseException, of_host: bool = False) -> tuple[str, ...]:
@@ -175,11 +186,11 @@ def _strings(values: Mapping[str, str]) -> dict[str, meta.Datum]:
     return {name: meta.Datum(value, "string") for name, value in values.items()}
 
 
-def _metadata(call: Call) -> dict[str, meta.Datum]:
+def _metadata(call: Call) -> dict[str, meta.Datum | None]:
     return call.body.trigger_metadata() if isinstance(call.body, Message) else {}
 
 
-def _decode(bound: BoundType, datum: meta.Datum, metadata: Mapping[str, meta.Datum]) -> Any:
+def _decode(bound: BoundType, datum: meta.Datum, metadata: Mapping[str, meta.Datum | None]) -> Any:
     if bound.binding == GENERIC:
         return datum.value.encode() if bound.pytype is bytes and isinstance(datum.value, str) else datum.value
     return meta.get_binding_registry().get(bound.binding).decode(datum, trigger_metadata=metadata)
@@ -205,6 +216,8 @@ def _message(name: str, bound: BoundType, value: Any) -> str | bytes:
     content = value if bound.binding == GENERIC else _encode(bound, value).value
     if not isinstance(content, str | bytes):
         raise TypeError(f"unable to encode a {type(value).__name__} for the output {name}: it takes str or bytes")
+    if isinstance(content, str):
+        content.encode()  # raises for a lone surrogate, which no message can hold
     return content
 
 
@@ -220,16 +233,14 @@ def _answer(function: Function, result: Any, outs: Mapping[str, Out]) -> Answer:
 
 
 def _http_answer(function: Function, result: Any, outs: Mapping[str, Out]) -> HttpResponse:
-    values = [
-        (function.outputs[name], out.get()) for name, out in outs.items() if function.outputs[name].binding == "http"
-    ]
     if function.returns is not None:
-        values.insert(0, (function.returns, result))
-    elif result is not None:
+        return http_response(_encode(function.returns, result))  # None too: it is an error there
+    if result is not None:
         raise RuntimeError(f"function {function.name} without a $return binding returned a non-None value")
-    for bound, value in values:
-        if value is not None:
-            return _http_response(_encode(bound, value))
+    bound = [(function.outputs[name], out.get()) for name, out in outs.items()]
+    for output, value in bound:
+        if output.binding == "http" and value is not None:
+            return http_response(_encode(output, value))
     return HttpResponse(204, (), b"")
 
 
@@ -237,14 +248,5 @@ def _encode(bound: BoundType, value: Any) -> meta.Datum:
     try:
         return meta.get_binding_registry().get(bound.binding).encode(value, expected_type=bound.pytype)
     except NotImplementedError:
-        raise TypeError(f"unable to encode a {type(value).__name__} for the binding '{bound.binding}'") from None
-
-
-def _http_response(datum: meta.Datum) -> HttpResponse:
-    if datum.type == "string":
-        return HttpResponse(200, (("Content-Type", "text/plain; charset=utf-8"),), datum.value.encode())
-    value = datum.value
-    headers = [(name, each.value) for name, each in value["headers"].items()]
-    for cookie in value["cookies"] or ():
-        headers += [("Set-Cookie", morsel.OutputString()) for morsel in cookie.values()]
-    return HttpResponse(int(value["status_code"].value), tuple(headers), bytes(value["body"].value or b""))
+        what = f'unsupported type "{bound.binding}" for Python type "{type(value).__name__}"'
+        raise TypeError(f"unable to encode outgoing TypedData: {what}") from None

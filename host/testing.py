@@ -33,6 +33,7 @@ from host.invocation import FunctionFailed, Invocation, Invoker, Kind
 from host.model import InstanceStatus
 from host.options import Compat, HubOptions
 from host.recording import export
+from host.runner import text_of
 from host.store import Store
 from host.store.memory import MemoryStore
 
@@ -102,7 +103,7 @@ class FunctionsInvoker:
             return str(converters.ActivityTriggerConverter.encode(result, expected_type=None).value)
         except Exception as error:
             cause = error.__cause__ if invocation.kind == "orchestrator" and error.__cause__ else error
-            raise FunctionFailed(type(cause).__name__, str(error), _frames(cause)) from error
+            raise FunctionFailed(type(cause).__name__, text_of(error), _frames(cause)) from error
 
 
 _OF_APPS: WeakKeyDictionary[func.FunctionRegister, FunctionsInvoker] = WeakKeyDictionary()

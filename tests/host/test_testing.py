@@ -48,6 +48,21 @@ async def test_the_functions_of_an_app_are_known_by_their_trigger_names() -> Non
         assert [call.kind for call in host.invoker.calls] == ["orchestrator", "activity", "orchestrator"]
 
 
+async def test_an_error_of_which_no_text_can_be_made_ends_the_call() -> None:
+    class Unspeakable(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError
+
+    def say(_: object) -> None:
+        raise Unspeakable
+
+    def greet(context: df.DurableOrchestrationContext) -> Flow:
+        yield context.call_activity("say", "you")
+
+    async with durable_host(FunctionsInvoker({"greet": greet}, {"say": say})) as host:
+        assert (await host.run("greet")).status is Status.FAILED
+
+
 async def test_a_failure_can_be_injected_for_a_while() -> None:
     async with durable_host(_app()) as host:
         host.fail("say", times=1)

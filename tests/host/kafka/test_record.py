@@ -36,6 +36,8 @@ def test_tombstone_without_key() -> None:
     assert one.get_body() == b""
     assert one.key is None
     assert one.headers == []
+    with pytest.raises(AttributeError):
+        _ = one.metadata  # there too: the SDK cannot say that there is no key
 
 
 def test_text_event_is_an_envelope() -> None:

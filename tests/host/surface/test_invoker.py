@@ -74,6 +74,17 @@ async def test_failure_carries_type_text_and_frames(invoker: AppInvoker) -> None
     assert not any("host/runner.py" in frame for frame in caught.value.frames)
 
 
+async def test_an_error_of_which_no_text_can_be_made_is_a_failure(invoker: AppInvoker) -> None:
+    with pytest.raises(FunctionFailed) as caught:
+        await asyncio.wait_for(invoker.invoke(activity("fail_without_text", '"x"')), 10)
+    assert caught.value.type == "Unspeakable"
+    assert caught.value.text == "Unhandled exception in function. Could not serialize original exception message."
+
+
+async def test_context_of_an_async_function(invoker: AppInvoker) -> None:
+    assert await invoker.invoke(activity("invocation_of_thread", '"x"')) == '"invocation-1 "'
+
+
 async def test_failure_of_an_orchestrator_names_its_cause(invoker: AppInvoker) -> None:
     with pytest.raises(FunctionFailed) as caught:
         await invoker.invoke(activity("sequence", '{"history": []}', "orchestrator"))
@@ -85,7 +96,8 @@ async def test_http(invoker: AppInvoker) -> None:
     answer = await http(invoker, "submit")
     assert answer.status == 201
     assert ("Set-Cookie", "a=b; Path=/") in answer.headers
-    assert (await http(invoker, "nothing")).status == 204
+    with pytest.raises(FunctionFailed, match='unsupported type "http" for Python type "NoneType"'):
+        await http(invoker, "nothing")
 
 
 async def test_hung_async_function_is_ended(invoker: AppInvoker) -> None:
@@ -154,7 +166,7 @@ def test_thread_count_must_be_a_number(app: AppIndex, monkeypatch: pytest.Monkey
 async def test_dead_process_is_started_again(isolated: IsolatedInvoker, caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(WorkerLost):
         await http(isolated, "leave")
-    assert (await http(isolated, "nothing")).status == 204
+    assert (await http(isolated, "latest")).status == 200
     assert "the process of the functions ended with status 3" in caplog.text
 
 

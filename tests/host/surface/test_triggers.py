@@ -111,8 +111,16 @@ async def test_failure_tells_nothing(host: HttpHost, caplog: pytest.LogCaptureFi
 
 
 async def test_no_answer_is_204(host: HttpHost) -> None:
-    async with host.client.get("/api/nothing") as response:
+    async with host.client.get("/api/outgoing?silent=1") as response:
         assert response.status == 204
+
+
+async def test_none_in_place_of_an_answer_is_an_error_as_on_azure(
+    host: HttpHost, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with host.client.get("/api/nothing") as response:
+        assert response.status == 500
+    assert "nothing failed: TypeError" in caplog.text
 
 
 async def test_answer_by_output_binding(host: HttpHost) -> None:

@@ -73,14 +73,15 @@ def broken(req: func.HttpRequest) -> str:
 
 @app.route(route="nothing")
 def nothing(req: func.HttpRequest):  # type: ignore[no-untyped-def]  # Azure takes no None here
-    return None
+    return None  # nor here, when it runs
 
 
 @app.function_name("outgoing")
 @app.generic_trigger(arg_name="req", type="httpTrigger", route="outgoing", authLevel="anonymous")
 @app.generic_output_binding(arg_name="answer", type="http")
 def by_out(req: func.HttpRequest, answer: func.Out[func.HttpResponse]) -> None:
-    answer.set(func.HttpResponse("by out", status_code=202))
+    if "silent" not in req.params:
+        answer.set(func.HttpResponse("by out", status_code=202))
 
 
 @app.route(route="whoami")
@@ -167,6 +168,23 @@ def same(value: Any) -> Any:
 @app.activity_trigger(input_name="text")
 def fail(text: str) -> str:
     raise ValueError(text)
+
+
+class Unspeakable(Exception):
+    """No text can be made of it."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("canary-value")
+
+
+@app.activity_trigger(input_name="text")
+def fail_without_text(text: str) -> str:
+    raise Unspeakable
+
+
+@app.activity_trigger(input_name="text")
+async def invocation_of_thread(text: str, context: func.Context) -> str:
+    return f"{context.thread_local_storage.invocation_id} {context.retry_context.rpc_exception.message}"
 
 
 @app.activity_trigger(input_name="seconds")
