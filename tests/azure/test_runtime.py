@@ -55,7 +55,9 @@ def functions() -> Iterator[dict[str, str]]:
     load_binding_registry()
     start_threadpool_executor()
     sys.modules.pop("function_app", None)
-    found = handle_event.index_functions(str(ROOT / "function_app.py"), str(ROOT))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(ROOT))  # other tests have put other apps there
+        found = handle_event.index_functions(str(ROOT / "function_app.py"), str(ROOT))
     yield {each.name: each.function_id for each in found}
     sys.modules.pop("function_app", None)
     stop_threadpool_executor()
