@@ -124,6 +124,7 @@ def timers() -> Iterator[tuple[str, Body]]:
     yield "tick", "{}"
     yield "tick", "no json"
     yield "tick_later", "{}"
+    yield "tick_text", '{"IsPastDue": false}'
 
 
 def activities() -> Iterator[tuple[str, Body]]:

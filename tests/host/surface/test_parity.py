@@ -47,9 +47,9 @@ def wrong_input(req: int): ...
 def with_context(req: func.HttpRequest, context: func.Context): ...
 @app.route("a")
 def wrong_context(req: func.HttpRequest, context: int): ...
-@app.timer_trigger("0 * * * * *", "t")
+@app.timer_trigger(schedule="0 * * * * *", arg_name="t")
 def timer(t: func.TimerRequest) -> None: ...
-@app.timer_trigger("0 * * * * *", "t")
+@app.timer_trigger(schedule="0 * * * * *", arg_name="t")
 def timer_of_str(t: str) -> None: ...
 @app.activity_trigger("x")
 def activity(x: dict) -> dict: ...
@@ -114,6 +114,8 @@ def test_same_functions_load(tmp_path: Path) -> None:
     ours = {function.get_function_name(): host_takes(function) for function in functions}
     assert ours == {function.get_function_name(): worker_takes(function) for function in functions}
     assert len(set(ours.values())) == 2
+    assert ours["timer"]
+    assert ours["timer_of_str"]
 
 
 @pytest.mark.skipif(not (ROOT / "function_app.py").is_file(), reason="no app beside the host")

@@ -124,6 +124,11 @@ async def tick_later(timer: func.TimerRequest) -> Any:
     return "something" if timer.past_due else None
 
 
+@app.timer_trigger(schedule="1.00:00:00", arg_name="timer")
+def tick_text(timer: str) -> None:
+    raise ValueError(timer)
+
+
 # Messages
 
 
