@@ -26,7 +26,7 @@ from host.errors import SessionLost
 from host.invocation import FunctionFailed
 from host.model import Event, EventKind, InstanceStatus
 from host.replay import ENDED
-from host.runner import frames
+from host.runner import frames, text_of
 from host.wire_v1 import basic, wire
 
 _READ = ENDED | {EventKind.TURN_STARTED, EventKind.EVENT_SENT, EventKind.EVENT_RAISED, EventKind.CONTINUED_AS_NEW}
@@ -143,7 +143,7 @@ class Session:
             cause = error.__cause__
             if cause is None or cause is not self._executor.exception:
                 raise SessionLost(f"the SDK raised {type(error).__name__}") from None
-            decision = codec.decision_of_failure(FunctionFailed(type(cause).__name__, str(error), frames(cause)))
+            decision = codec.decision_of_failure(FunctionFailed(type(cause).__name__, text_of(error), frames(cause)))
         if decision.error is not None and self._executor.exception is None:
             raise SessionLost("the SDK's answer can't be read")
         if self._context.history_read:
