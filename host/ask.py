@@ -42,10 +42,11 @@ class Answer:
     """What the code wants, and where that leads."""
 
     decision: Decision
-    """Of code that still lived, ``actions`` are those of this turn."""
     position: Position
     resident: Resident | None = None
     """Keep it when the turn is written."""
+    whole: bool = True
+    """Whether ``actions`` are all since the start."""
 
 
 class Replays:
@@ -103,14 +104,18 @@ class Asker:
             return await self._replays.ask(question)
 
     async def _living_code(self, question: Question, resident: Resident) -> Answer:
-        events = question.new if resident.begun else (*question.before, *question.new)
+        whole = not resident.begun
+        events = (*question.before, *question.new) if whole else question.new
         feed = _Feed(resident, question)
         try:
             await self._invoker.invoke(_invocation(self._invoker, question.instance, run=feed))
         except FunctionFailed as failed:
             return Answer(_raised(failed), replay((), events, greedy=self._greedy))
         advance = feed.result()
-        answer = Answer(advance.decision, resident.position(advance, events), resident)
+        position = resident.position(advance, events)
+        if not whole and position.continued is not None and position.unread:
+            raise SessionLost("whether its code has read the unread events, only the whole history tells")
+        answer = Answer(advance.decision, position, resident, whole)
         return await self._verified(question, answer, advance) if self._verify else answer
 
     async def _verified(self, question: Question, warm: Answer, advance: Advance) -> Answer:

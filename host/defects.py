@@ -5,8 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
+from host.ask import Answer, Question
+from host.determinism import contradictions
 from host.model import Event
-from host.replay import Position
+from host.position import Position
+from host.replay import replay
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +57,34 @@ class DefectLog:
                 "numbers of all later tasks",
                 instance_id,
             )
+
+
+def event_again(question: Question, answer: Answer) -> None:
+    """The code continued as new. Did events win that the next execution reads once more?"""
+    events = (*question.before, *question.new)
+    again = len(answer.position.unread) - len(_meant(answer, events).unread)
+    if again > 0:
+        log.warning(
+            "event-again: instance %s continues as new and reads %d event(s) again that beat a timer which it then "
+            "cancelled; await something in between (azure-functions-durable-extension#2606)",
+            question.instance.instance_id,
+            again,
+        )
+
+
+def late_cancel(question: Question, answer: Answer) -> None:
+    """The instance fails as non-deterministic. Is it the code's doing?"""
+    events = (*question.before, *question.new)
+    if next(contradictions(question.before, _meant(answer, events)), None) is None:
+        log.warning(
+            "late-cancel: instance %s fails as non-deterministic, as on Azure, because a timer that it cancelled "
+            "counts as cancelled from the start: what a retry beside it has numbered since no longer fits",
+            question.instance.instance_id,
+        )
+
+
+def _meant(answer: Answer, events: Sequence[Event]) -> Position:
+    return replay(answer.decision.actions, events, greedy=True)
 
 
 def plain_json(target: str) -> None:

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from host.actions import AskEntity, CallActivity, CallChild, CreateTimer, Leaf
 from host.ask import Question
+from host.cancellations import noted
 from host.entities import entity_id, split
 from host.intake import Intake
 from host.model import Event, EventKind, Failure, InstanceStatus, Parent, Status
@@ -50,7 +51,8 @@ class Draft:
     @property
     def written(self) -> tuple[Event, ...]:
         """What the turn adds to the history."""
-        return (*self.new, *self._created, Event(kind=EventKind.TURN_COMPLETED, at=self.at)) if self.new else ()
+        completed = Event(kind=EventKind.TURN_COMPLETED, at=self.at, text=noted(self.cancelled))
+        return (*self.new, *self._created, completed) if self.new else ()
 
     # --- what the code asked for
 

@@ -71,7 +71,7 @@ class Event:
     name: str | None = None
     version: str | None = None
     text: str | None = field(default=None, repr=False)
-    """Input (0, 4, 7, 14, 15), result (5, 8, 1) or reason (6, 9, 3, 19, 20)."""
+    """Input (0, 4, 7, 14, 15), result (5, 8, 1), reason (6, 9, 3, 19, 20) or cancelled timers (13)."""
     raw: bool = False
     """Of an input (0, 14): the function gets the JSON value of ``text``, where the SDK reads text alone."""
     details: str | None = field(default=None, repr=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from host.cancellations import numbers
 from host.model import Event, EventKind
 from host.replay import CREATED, ENDED
 
@@ -12,7 +13,7 @@ from host.replay import CREATED, ENDED
 class Past:
     """Grows by the events that a turn appends. ``Past.of(history)`` for one execution, never across continue-as-new."""
 
-    __slots__ = ("_below", "_beyond", "at", "open", "requests")
+    __slots__ = ("_below", "_beyond", "at", "cancelled", "open", "requests")
 
     def __init__(self) -> None:
         self.at: datetime | None = None
@@ -21,6 +22,8 @@ class Past:
         """Numbers of activities, children and timers that have not ended; of cancelled timers too."""
         self.requests: set[str] = set()
         """Ids of entity calls without a reply so far."""
+        self.cancelled: set[int] = set()
+        """Numbers of the timers that turns have noted as cancelled."""
         self._below = 0  # all numbers below are created, and those beyond it
         self._beyond: set[int] = set()
 
@@ -50,6 +53,8 @@ class Past:
                 self.open.discard(event.task)
             elif event.kind is EventKind.EVENT_RAISED:
                 self.requests.discard(event.name or "")
+            elif event.kind is EventKind.TURN_COMPLETED:
+                self.cancelled.update(numbers(event))
 
     def _create(self, event: Event) -> None:
         if event.kind is not EventKind.EVENT_SENT:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from host.actions import Action
+from host.cancellations import late
 from host.model import Event, EventKind
 from host.position import CREATED, ENDED, FAILED, Position
 from host.walk import Walk
@@ -20,12 +21,10 @@ __all__ = ["CREATED", "ENDED", "FAILED", "Position", "Walk", "replay"]
 def replay(actions: Sequence[Action], events: Sequence[Event], *, greedy: bool) -> Position:
     """Walk ``actions`` along ``events``.
 
-    ``greedy``: at the end of each turn start what the code asked for, even if an earlier action has not ended (what the
-    code meant); else wait for it (what Azure does).
+    ``greedy`` is what the code meant: at the end of each turn what it asked for starts, even if an earlier action has
+    not ended, and timers are open until the turn in which they were cancelled. Else it is what Azure does: actions wait
+    for the earlier ones, and what is cancelled once was never open.
     """
     execution = next((e.execution or "" for e in events if e.kind is EventKind.EXECUTION_STARTED), "")
-    walk = Walk(execution, greedy=greedy)
-    walk.extend(actions)
-    for event in events:
-        walk.take(event)
-    return walk.position()
+    walk = Walk(execution, greedy=greedy, late=late(events) if greedy else None)
+    return walk.turn(actions, events)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from host.actions import Action
+from host.cancellations import late
 from host.errors import SessionLost
 from host.model import Event, InstanceStatus
 from host.past import Past
@@ -33,7 +34,8 @@ class Resident:
         self.past = past
         self.size = BASE
         """Bytes it may hold, estimated: what its code was given."""
-        self._walk = Walk(instance.execution_id, greedy=greedy)
+        self._walk: Walk | None = None
+        self._greedy = greedy
         self._timer_spans = timer_spans
         self._session: Session | None = None
         self.actions: tuple[Action, ...] = ()
@@ -68,21 +70,21 @@ class Resident:
         self.size += sum(len(event.text or "") for event in events)
         return advance
 
-    def position(self, advance: Advance, events: Iterable[Event]) -> Position:
+    def position(self, advance: Advance, events: Sequence[Event]) -> Position:
         """Where the code stands. ``events``: those before, at the first feed, and those of the turn.
 
         Raises:
             SessionLost: A walk of all actions from the start may come elsewhere.
         """
-        for place in advance.cancelled:
-            self._walk.cancel(self._walk.timer(place))
-        self._walk.extend(advance.decision.actions)
-        for event in events:
-            self._walk.take(event)
-        position = self._walk.position()
-        if not self._walk.sure:
+        walk = self._walk = self._walk or self._begin(events)
+        cancelled = [walk.timer(place) for place in advance.cancelled]
+        position = walk.turn(advance.decision.actions, events, cancelled)
+        if not walk.sure:
             raise SessionLost("an action that the walk learnt of late may have missed something")
         return position
+
+    def _begin(self, events: Sequence[Event]) -> Walk:
+        return Walk(self.execution, greedy=self._greedy, late=late(events) if self._greedy else None)
 
     def note(self, advance: Advance) -> None:
         """Keep the actions, to compare them with those of a cold replay."""
@@ -91,6 +93,7 @@ class Resident:
     def settle(self, written: Sequence[Event], new: int) -> None:
         """The turn is in the store. ``written``: its events; the first ``new`` of them were fed."""
         self._unread = tuple(written[new:])
+        assert self._walk is not None, "it was not asked where it stands"
         for event in self._unread:
             self._walk.take(event)
         self.past.add(written)

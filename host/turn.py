@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from host.actions import HTTP_ACTIVITY, AskEntity, CallActivity, CallChild, Decision, Leaf
-from host.ask import Asker
+from host.actions import HTTP_ACTIVITY, AskEntity, CallActivity, CallChild, Leaf
+from host.ask import Answer, Asker
 from host.clock import Clock
-from host.defects import DefectLog
+from host.defects import DefectLog, event_again, late_cancel
 from host.determinism import contradictions
 from host.draft import Draft
 from host.errors import SessionLost, UnknownFunction
@@ -109,7 +109,9 @@ class Turns:
             answer = await self._asker.ask(draft.question)
         if not self._fixed:
             self._defects.report(loaded.instance.instance_id, intake.events, answer.position)
-        progress = await self._commit(self._apply(draft, answer.decision, answer.position))
+            if answer.whole and answer.position.continued is not None:
+                event_again(draft.question, answer)
+        progress = await self._commit(self._apply(draft, answer))
         if answer.resident is not None and draft.goes_on and not answer.position.stuck:
             answer.resident.settle(draft.written, len(draft.new))
             self._residents.keep(loaded.instance.instance_id, answer.resident)
@@ -119,8 +121,9 @@ class Turns:
         """Forget all living code."""
         self._residents.clear()
 
-    def _apply(self, draft: Draft, decision: Decision, position: Position) -> Draft:
+    def _apply(self, draft: Draft, answer: Answer) -> Draft:
         """Turn a decision into what is written."""
+        decision, position = answer.decision, answer.position
         status = decision.custom_status
         if status is not None and len(status.encode("utf-16-le")) > self._options.max_custom_status:
             return draft.failed(f"The custom status is over {self._options.max_custom_status} bytes of UTF-16.")
@@ -130,6 +133,8 @@ class Turns:
                 "does not allow."
             )
         if (contradiction := next(contradictions(draft.loaded.history, position), None)) is not None:
+            if not self._fixed:
+                late_cancel(draft.question, answer)
             return draft.failed(f"Non-Deterministic workflow detected: {contradiction}", bare=True)
         draft.custom_status = status or draft.custom_status
         try:
@@ -154,7 +159,7 @@ class Turns:
             self._check(leaf)
             draft.schedule(number, leaf, position.requests.get(number), self._options)
         fired = {event.task for event in draft.new if event.kind is EventKind.TIMER_FIRED}
-        draft.cancelled = sorted(position.cancelled - fired)
+        draft.cancelled = sorted(position.cancelled - fired - past.cancelled)
 
     def _check(self, leaf: Leaf) -> None:
         match leaf:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from host.actions import (
@@ -26,48 +26,34 @@ from host.model import Event, EventKind
 from host.numbering import Numbering
 from host.position import CREATED, ENDED, FAILED, Position
 from host.task import Task, retried, together
+from host.timers import Timers
 from host.waits import Waits
-
-
-@dataclass(frozen=True, slots=True)
-class _Timer:
-    """An open timer that the code can cancel."""
-
-    whole: Task
-    """Of the action that it is, or is part of."""
-    born: int
-    """Moment at which a replay of the whole starts it, or an earlier one."""
-    forced: bool
-    """Started at the end of a turn, though an earlier action had not ended."""
 
 
 class Walk:
     """One execution's actions and events, as they come.
 
-    A turn is: ``cancel`` and ``extend`` with what the code did in it, ``take`` its events, ``position``; once it is
-    written, ``take`` what it appended. A walk whose last turn was not written is of no use.
+    After ``turn``, once it is written, it takes what was appended. A walk whose last turn was not written is of no use.
 
     Its positions are those of a ``replay`` of the whole as long as ``sure`` is true. It turns false, for good, where a
-    late action has missed something (``host.lateness``), and when a timer is cancelled that is not open, that the
-    ordered walk has not reached, or whose action had ended in an earlier turn. Then a new walk of all actions and all
-    events is right.
-
-    Numbers are the walk's. After a position that is not ``stuck``, the ``next_id`` must be the SDK's, too: a retry
-    beside a failure in one ``task_all`` parts them on Azure, and ``cancel`` would hit another timer.
+    late action has missed something (``host.lateness``), and, unless it is greedy, when a timer is cancelled that is
+    not open, that it has not reached, or whose action had ended in an earlier turn. Then a new walk of all is right.
     """
 
-    def __init__(self, execution: str, *, greedy: bool) -> None:
-        """``execution``: its id, from which those of its entity requests are made. ``greedy``: as in ``replay``."""
+    def __init__(self, execution: str, *, greedy: bool, late: Mapping[int, int] | None = None) -> None:
+        """``execution``: its id, from which those of its entity requests are made. ``greedy``: as in ``replay``.
+
+        ``late``: as of ``Timers``, for a greedy walk.
+        """
         self._greedy = greedy
+        self._turn = 0
         self._now: datetime | None = None
         self._pending: deque[Action] = deque()
         self._current = Task(done=True)
         self._idle: int | None = None  # the moment since which more actions would have started, had there been any
         self._late = Lateness()
         self._numbers = Numbering(execution)
-        self._timers: dict[int, _Timer] = {}
-        self._places: list[int] = []
-        self._new_timers: list[int] = []
+        self._timers = Timers((late or {}) if greedy else None)
         self._waits = Waits()
         self._unread: list[Event] = []
         self._continued: ContinueAsNew | None = None
@@ -77,20 +63,34 @@ class Walk:
         """Whether ``replay`` of all actions and events is known to come to the same position."""
         return self._late.sure
 
-    # --- what the code did
+    def turn(self, actions: Iterable[Action], events: Iterable[Event], cancelled: Iterable[int] = ()) -> Position:
+        """What the code has done since the last turn, and what had happened.
 
-    def extend(self, actions: Iterable[Action]) -> None:
-        """Actions that follow those before, as they are at the end of the turn."""
+        ``actions``: as they are at the end of the turn. ``cancelled``: timers of earlier turns, by number.
+        """
+        if not self._greedy:
+            self._cancel(cancelled)  # to Azure they have never been open
         self._pending.extend(actions)
         self._catch_up()
+        for event in events:
+            self.take(event)
+        if self._greedy:
+            self._cancel(cancelled)  # the code does it for what has happened
+        return self._position()
 
-    def cancel(self, number: int) -> None:
-        """The code cancelled an open timer, in a later turn than the one that started it."""
-        timer = self._timers.pop(number, None)
+    def _cancel(self, numbers: Iterable[int]) -> None:
+        for number in numbers:
+            self._cancel_one(number)
+
+    def _cancel_one(self, number: int) -> None:
+        timer = self._timers.open.pop(number, None)
         if timer is None:
-            self._late.sure = False
+            self._late.sure &= self._greedy
             return
         self._numbers.cancel(number)
+        if self._greedy:
+            self._advance()
+            return
         if not timer.whole.done:
             return
         if timer.whole is not self._current:
@@ -108,15 +108,16 @@ class Walk:
 
     def timer(self, place: int) -> int:
         """Number of the timer at a place (from 0) among all ``CreateTimer`` actions, depth first; -1: not started."""
-        return self._places[place] if place < len(self._places) else -1
+        return self._timers.at(place)
 
     # --- what happened
 
     def take(self, event: Event) -> None:
-        """The next event of the history."""
+        """The next event."""
         kind = event.kind
         if kind is EventKind.TURN_STARTED or self._now is None:
             self._now = event.at
+            self._turn += 1
         if kind in CREATED:
             self._numbers.hold(event.id)
         elif kind in ENDED:
@@ -129,13 +130,14 @@ class Walk:
             self._late.moment += 1
             self._advance()
         elif kind is EventKind.TURN_COMPLETED and self._greedy:
+            self._cancel(self._timers.due(self._turn))
             while self._pending and self._numbers.outstanding:
                 self._start_next(forced=True)
 
     def _end(self, event: Event) -> None:
         if (task := self._numbers.open.pop(event.task, None)) is not None:
             self._late.moment += 1
-            self._timers.pop(event.task, None)
+            self._timers.open.pop(event.task, None)
             task.end(failed=event.kind in FAILED)
             self._advance()
 
@@ -151,8 +153,8 @@ class Walk:
 
     # --- where that leads
 
-    def position(self) -> Position:
-        """Where the orchestration stands at the end of a turn."""
+    def _position(self) -> Position:
+        self._cancel(self._timers.due(self._turn))
         stuck = bool(self._pending)
         if self._greedy:
             self._start_numbered()
@@ -185,7 +187,7 @@ class Walk:
             self._start_next(forced=False)
         if not self._current.done:
             self._idle = None
-            if not self._timers:
+            if not self._timers.open:
                 self._late.forget()
         elif self._idle is None:
             self._idle = self._late.moment
@@ -193,9 +195,7 @@ class Walk:
     def _start_next(self, *, forced: bool) -> None:
         self._current = self._start(self._pending.popleft())
         born = self._late.moment if self._late.since is None else self._late.since
-        for number in self._new_timers:
-            self._timers[number] = _Timer(self._current, born, forced)
-        self._new_timers.clear()
+        self._timers.belong(self._current, born, forced=forced)
 
     def _start(self, action: Action) -> Task:
         match action:
@@ -228,12 +228,10 @@ class Walk:
 
     def _timer(self, timer: CreateTimer) -> Task:
         number = self._numbers.next
-        self._places.append(number)
-        task = self._number(timer)
-        if timer.cancelled:
+        cancelled = not self._timers.start(number, self._turn, cancelled=timer.cancelled)
+        task = self._number(timer if timer.cancelled is cancelled else replace(timer, cancelled=False))
+        if cancelled:
             self._numbers.cancel(number)
-        else:
-            self._new_timers.append(number)
         return task
 
     def _retry(self, action: CallActivity | CallChild, retry: Retry) -> Task:

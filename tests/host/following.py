@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from host.actions import Action, AllOf, AnyOf, CreateTimer
+from host.cancellations import late
 from host.model import Event, EventKind
 from host.options import Compat
 from host.replay import Position, Walk, replay
@@ -49,12 +50,7 @@ class Follower:
         """One turn more; its position must be that of a replay, if the walk is sure."""
         assert self._walk is None or [*map(_plain, actions)][: len(self.actions)] == [*map(_plain, self.actions)]
         walk = self._walk or self._begin(events)
-        for number in self._cancelled(actions):
-            walk.cancel(number)
-        walk.extend(actions[len(self.actions) :])
-        for event in events[self._taken :]:
-            walk.take(event)
-        self._learn(walk.position())
+        self._learn(walk.turn(actions[len(self.actions) :], events[self._taken :], self._cancelled(actions)))
         self.actions, self._taken = actions, len(events)
         self.cold = replay(actions, events, greedy=self._greedy)
         if walk.sure:
@@ -65,15 +61,12 @@ class Follower:
 
     def _begin(self, events: Sequence[Event]) -> Walk:
         execution = next(event.execution or "" for event in events if event.kind is EventKind.EXECUTION_STARTED)
-        self._walk = Walk(execution, greedy=self._greedy)
+        self._walk = Walk(execution, greedy=self._greedy, late=late(events) if self._greedy else None)
         return self._walk
 
     def _begin_anew(self, actions: Sequence[Action], events: Sequence[Event]) -> None:
         walk = self._begin(events)
-        walk.extend(actions)
-        for event in events:
-            walk.take(event)
-        self._known = walk.position()
+        self._known = walk.turn(actions, events)
         assert walk.sure
         assert shown(self._known) == shown(self.cold)
 

@@ -276,3 +276,74 @@ def _ten_days(context: df.DurableOrchestrationContext) -> Flow:
 @pytest.fixture(autouse=True)
 def _heard(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING)
+
+
+def retry_beside_a_timer(context: df.DurableOrchestrationContext) -> Flow:
+    limit = context.create_timer(context.current_utc_datetime + timedelta(days=1))
+    options = df.RetryOptions(first_retry_interval_in_milliseconds=60_000, max_number_of_attempts=2)
+    yield context.task_any([context.call_activity_with_retry("flaky", options), limit])
+    limit.cancel()
+    return (yield context.call_activity("echo", "on time"))
+
+
+async def test_a_retry_beside_a_timer_that_is_cancelled_afterwards(
+    compat: Compat, caplog: pytest.LogCaptureFixture
+) -> None:
+    invoker = FunctionsInvoker(
+        {"flow": retry_beside_a_timer}, {"flaky": lambda _: "done", "echo": lambda text: str(text)}
+    )
+    async with durable_host(invoker, compat=compat) as host:
+        host.fail("flaky")
+        case = await host.run("flow")
+        await host.advance(minutes=2)
+        ended = await host.settled(case.instance_id)
+    if compat == "fixed":
+        assert (ended.status, ended.output) == (Status.COMPLETED, '"on time"')
+        assert "late-cancel" not in caplog.text
+    else:
+        assert ended.status is Status.FAILED
+        assert "Non-Deterministic workflow detected" in (ended.output or "")
+        assert f"late-cancel: instance {case.instance_id} fails as non-deterministic, as on Azure" in caplog.text
+
+
+def rounds(context: df.DurableOrchestrationContext) -> Flow:
+    seen = context.get_input() or []
+    limit = context.create_timer(context.current_utc_datetime + timedelta(days=1))
+    sold = context.wait_for_external_event("sold")
+    yield context.task_any([sold, limit])
+    limit.cancel()
+    if len(seen) == 2:
+        return [*seen, sold.result]
+    context.continue_as_new([*seen, sold.result])
+
+
+async def test_an_event_that_beats_a_timer_before_continue_as_new(
+    compat: Compat, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with durable_host(FunctionsInvoker({"rounds": rounds}), compat=compat) as host:
+        case = await host.run("rounds")
+        for number in (1, 2, 3):
+            if not (await host.settled(case.instance_id)).status.ended:
+                await host.raise_event(case.instance_id, "sold", number)
+        ended = await host.settled(case.instance_id)
+    assert ended.output == ("[1, 2, 3]" if compat == "fixed" else "[1, 1, 1]")
+    assert caplog.text.count("event-again: instance") == (0 if compat == "fixed" else 2)
+
+
+def waiting_between(context: df.DurableOrchestrationContext) -> Flow:
+    yield context.wait_for_external_event("one")
+    yield context.call_activity("echo", "x")
+    context.continue_as_new(None)
+
+
+async def test_events_that_nobody_read_are_kept_without_a_word(caplog: pytest.LogCaptureFixture) -> None:
+    invoker = FunctionsInvoker({"flow": waiting_between}, {"echo": lambda text: str(text)})
+    async with durable_host(invoker) as host:
+        case = await host.run("flow")
+        await host.hub.suspend(case.instance_id)
+        await host.settled(case.instance_id)
+        for name in ("one", "one"):
+            await host.hub.raise_event(case.instance_id, name)
+        await host.hub.resume(case.instance_id)
+        await host.settled(case.instance_id)
+    assert "event-again" not in caplog.text

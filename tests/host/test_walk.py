@@ -50,17 +50,13 @@ def _walk(*parts: Part, greedy: bool = False) -> tuple[Walk, Position, Position]
         told = [each for each in part if isinstance(each, Event)]
         made = [event for event in told if event.kind in CREATED]
         new = [*made, *(TURN if events else START), *(event for event in told if event.kind not in CREATED)]
-        for each in part:
-            if isinstance(each, int):
-                walk.cancel(each)
-                actions = [_cancelled(action) for action in actions]
-            elif not isinstance(each, Event):
-                walk.extend([each])
-                actions.append(each)
-        for event in new:
-            walk.take(event)
+        cancelled = [each for each in part if isinstance(each, int)]
+        if cancelled:
+            actions = [_cancelled(action) for action in actions]
+        more = [each for each in part if not isinstance(each, Event | int)]
+        actions += more
         events += new
-        position = walk.position()
+        position = walk.turn(more, new, cancelled)
     return walk, position, replay(actions, events, greedy=greedy)
 
 
@@ -79,10 +75,8 @@ def test_a_position_tells_what_is_new_since_the_last_one_and_what_has_come_into_
     walk = Walk("e", greedy=False)
     told = []
     for number in range(50):
-        walk.extend([CallActivity(f"a{number}", None)])
-        for event in (*(TURN if number else START), *([_end(number - 1)] if number else [])):
-            walk.take(event)
-        position = walk.position()
+        events = (*(TURN if number else START), *([_end(number - 1)] if number else []))
+        position = walk.turn([CallActivity(f"a{number}", None)], events)
         told.append(set(position.started))
         assert set(position.open) == {number}
         assert position.next_id == number + 1
@@ -92,14 +86,9 @@ def test_a_position_tells_what_is_new_since_the_last_one_and_what_has_come_into_
 
 def test_what_the_history_has_come_to_hold_is_checked_against_it() -> None:
     walk = Walk("e", greedy=False)
-    walk.extend([A, B])
-    for event in START:
-        walk.take(event)
-    walk.position()
+    walk.turn([A, B], START)
     made, wrong = _made(0, "a"), _made(0, "x")
-    for event in (made, *TURN, _end(0)):
-        walk.take(event)
-    position = walk.position()
+    position = walk.turn([], (made, *TURN, _end(0)))
     assert list(contradictions([made], position)) == []
     assert "'x' with sequence ID 0, but the current replay execution scheduled an activity task named 'a'" in next(
         contradictions([wrong], position)

@@ -246,8 +246,8 @@ async def test_common_flows_are_never_in_doubt(
     assert doubts == 0
 
 
-async def test_a_loop_of_waits_for_one_event_with_a_cancelled_limit_is_in_doubt_from_its_third_round_on(
+async def test_on_azure_a_loop_of_waits_for_one_event_with_a_cancelled_limit_is_in_doubt_from_its_third_round_on(
     compat: Compat,
 ) -> None:
     _, doubts = await _turns(debounced, compat)
-    assert doubts == 4
+    assert doubts == (4 if compat == "azure" else 0)
