@@ -35,7 +35,14 @@ def split(entity: str) -> tuple[str, str]:
 
 
 def signal(
-    entity: str, operation: str, text: str | None, at: datetime, traceparent: str | None, *, raw: bool = False
+    entity: str,
+    operation: str,
+    text: str | None,
+    at: datetime,
+    traceparent: str | None,
+    *,
+    raw: bool = False,
+    tracestate: str | None = None,
 ) -> Message:
     """The message of a client to an entity. ``text``: its input; ``raw``: as in ``host.model.Event``."""
     event = Event(
@@ -47,6 +54,7 @@ def signal(
         instance=entity,
         signal=True,
         traceparent=traceparent,
+        tracestate=tracestate,
     )
     return Message(entity, event)
 
@@ -95,6 +103,7 @@ class Entities:
             instance_id=entity,
             invocation_id=str(uuid.uuid4()),
             traceparent=requests[0].traceparent,
+            tracestate=requests[0].tracestate,
         )
         try:
             answer = codec.entity_answer(await self._invoker.invoke(invocation))

@@ -92,6 +92,7 @@ class TaskHub:
         traceparent: str | None = None,
         *,
         raw: bool = False,
+        tracestate: str | None = None,
     ) -> str:
         """Create an instance and return its id. ``input_text``: JSON text as ``context.get_input()`` shall read it.
 
@@ -102,7 +103,8 @@ class TaskHub:
         declared = self._known("orchestrator", name)
         instance_id = uuid.uuid4().hex if instance_id is None else checked(instance_id)
         version = self.options.default_version if version is None else version
-        start = new_start(declared, input_text, instance_id, version, self._clock.now(), traceparent, raw=raw)
+        at = self._clock.now()
+        start = new_start(declared, input_text, instance_id, version, at, traceparent, raw=raw, tracestate=tracestate)
         await self._starter.start(start)
         return instance_id
 
@@ -139,7 +141,8 @@ class TaskHub:
         declared = self._known("orchestrator", old.name)
         key = uuid.uuid4().hex if new_id else instance_id
         raw = any(event.raw for event in await self._store.history(instance_id))
-        start = new_start(declared, old.input, key, old.version, self._clock.now(), old.traceparent, raw=raw)
+        at, trace, state = self._clock.now(), old.traceparent, old.tracestate
+        start = new_start(declared, old.input, key, old.version, at, trace, raw=raw, tracestate=state)
         await self._starter.start(start, again=True)
         return key
 
@@ -186,11 +189,13 @@ class TaskHub:
         traceparent: str | None = None,
         *,
         raw: bool = False,
+        tracestate: str | None = None,
     ) -> None:
         """``input_text`` and ``raw``: as in ``start``. Raises UnknownFunction."""
         self._known("entity", name)
         target = entity_id(name, key)
-        await self._store.post(signal(target, operation, input_text, self._clock.now(), traceparent, raw=raw))
+        at = self._clock.now()
+        await self._store.post(signal(target, operation, input_text, at, traceparent, raw=raw, tracestate=tracestate))
         self._engine.wake(target)
 
     async def read_entity(self, name: str, key: str) -> EntityStatus | None:

@@ -23,6 +23,7 @@ class Invocation:
     instance_id: str
     invocation_id: str
     traceparent: str | None = None
+    tracestate: str | None = None
     """W3C trace context of the orchestration."""
     run: Callable[[Callable[..., Any]], None] | None = field(default=None, repr=False)
     """Called with the orchestrator's function in place of a call of it with ``body``. It keeps what comes of it."""

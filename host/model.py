@@ -89,6 +89,7 @@ class Event:
     """How it ended (1)."""
     failure: Failure | None = None
     traceparent: str | None = None
+    tracestate: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,7 @@ class InstanceStatus:
     custom_status: str | None = None
     parent: Parent | None = None
     traceparent: str | None = None
+    tracestate: str | None = None
     failure: Failure | None = None
     waits: Mapping[str, int] = field(default_factory=dict)
     """Names of external events that the code waits for, with how often."""

@@ -26,6 +26,7 @@ def started(instance: InstanceStatus, at: datetime, *, raw: bool = False) -> Eve
         execution=instance.execution_id,
         parent=instance.parent,
         traceparent=instance.traceparent,
+        tracestate=instance.tracestate,
     )
 
 
@@ -40,6 +41,7 @@ def new_start(
     if_running: Message | None = None,
     *,
     raw: bool = False,
+    tracestate: str | None = None,
 ) -> Start:
     """A new instance with its first message."""
     instance = InstanceStatus(
@@ -53,6 +55,7 @@ def new_start(
         input=text,
         parent=parent,
         traceparent=traceparent,
+        tracestate=tracestate,
     )
     return Start(instance, started(instance, at, raw=raw), if_running=if_running)
 

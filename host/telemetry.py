@@ -46,8 +46,9 @@ class Telemetry:
         attributes: Attributes,
         kind: SpanKindName = "internal",
         links: Sequence[str] = (),
+        state: str | None = None,
     ) -> Iterator[TraceSpan]:
-        """A span below ``parent`` (a W3C traceparent; None: a new trace), linked to others.
+        """A span below ``parent`` (a W3C traceparent; None: a new trace) with its tracestate, linked to others.
 
         An exception marks it failed, by type.
         """
@@ -57,7 +58,7 @@ class Telemetry:
         from opentelemetry.trace import Link, SpanKind, get_current_span
 
         linked = [Link(get_current_span(_context(each)).get_span_context()) for each in dict.fromkeys(links)]
-        span = self._tracer.start_span(name, _context(parent), SpanKind[kind.upper()], dict(attributes), linked)
+        span = self._tracer.start_span(name, _context(parent, state), SpanKind[kind.upper()], dict(attributes), linked)
         try:
             yield TraceSpan(_traceparent(span), span)
         except BaseException as error:
@@ -79,7 +80,8 @@ class Telemetry:
             "durabletask.task.instance_id": invocation.instance_id,
             "faas.invocation_id": invocation.invocation_id,
         }
-        with self.span(f"{kind}:{invocation.name}", invocation.traceparent, attributes) as span:
+        parent, state = invocation.traceparent, invocation.tracestate
+        with self.span(f"{kind}:{invocation.name}", parent, attributes, state=state) as span:
             yield span.traceparent
 
     def shutdown(self) -> None:
@@ -127,17 +129,24 @@ def trace_state(text: str | None) -> str | None:
     return text
 
 
+def trace_context(headers: Mapping[str, str]) -> tuple[str | None, str | None]:
+    """``traceparent`` and ``tracestate`` of a request. Without the first the second means nothing."""
+    parent = headers.get("traceparent")
+    return parent, trace_state(headers.get("tracestate")) if trace_id(parent) else None
+
+
 def _child(parent: str | None) -> str:
     # Nobody needs to guess them, as OpenTelemetry's own; asking the system for random bytes would cost a thread switch.
     trace = trace_id(parent) or f"{random.getrandbits(128):032x}"
     return f"00-{trace}-{random.getrandbits(64):016x}-01"
 
 
-def _context(parent: str | None) -> Any:
+def _context(parent: str | None, state: str | None = None) -> Any:
     from opentelemetry.context import Context
     from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-    return TraceContextTextMapPropagator().extract({"traceparent": parent or ""}, Context())
+    carrier = {"traceparent": parent or "", "tracestate": state or ""}
+    return TraceContextTextMapPropagator().extract(carrier, Context())
 
 
 def _traceparent(span: Span) -> str:

@@ -15,6 +15,7 @@ from host.http.pages import Pages
 from host.http.payload import Payload, payload
 from host.http.views import entity_view
 from host.hub import TaskHub
+from host.telemetry import trace_context
 
 EMPTY_KEY = "$"
 
@@ -69,9 +70,9 @@ class EntityApi:
 
     async def _send(self, request: web.Request, operation: str, posted: Payload) -> web.Response:
         name, key = request.match_info["name"], _key(request)
-        trace = request.headers.get("traceparent")
+        trace, state = trace_context(request.headers)
         try:
-            await self._hub.signal_entity(name, key, operation, posted.text, trace, raw=posted.raw)
+            await self._hub.signal_entity(name, key, operation, posted.text, trace, raw=posted.raw, tracestate=state)
         except (errors.UnknownFunction, errors.InvalidInstanceId) as error:
             return http_error(400, "The entity cannot be signalled.", error)
         if not posted.readable:

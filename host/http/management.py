@@ -24,6 +24,7 @@ from host.http.payload import load, payload
 from host.http.views import history_view, instance_view, parsed, scheduler_view
 from host.hub import TaskHub
 from host.model import InstanceStatus, Status
+from host.telemetry import trace_context
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 
@@ -68,8 +69,10 @@ class InstanceApi:
         wanted = request.match_info.get("id")
         version = request.query.get("version")
         try:
-            trace = request.headers.get("traceparent")
-            instance_id = await self._hub.start(name, posted.text, wanted, version, trace, raw=posted.raw)
+            trace, state = trace_context(request.headers)
+            instance_id = await self._hub.start(
+                name, posted.text, wanted, version, trace, raw=posted.raw, tracestate=state
+            )
         except (errors.UnknownFunction, errors.InvalidInstanceId) as error:
             return http_error(400, "The instance cannot be started.", error)
         except errors.AlreadyRunning as error:

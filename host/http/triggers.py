@@ -20,7 +20,7 @@ from host.invocation import FunctionFailed
 from host.invoker import AppInvoker
 from host.keys import AuthLevel, Keys
 from host.settings import HttpSection, StartupError, resolve
-from host.telemetry import trace_state
+from host.telemetry import trace_context
 
 log = logging.getLogger("host.http")
 
@@ -152,14 +152,14 @@ class HttpTriggers:
             params=params,
             body=await request.read(),
         )
-        parent = request.headers.get("traceparent")
+        parent, state = trace_context(request.headers)
         attributes = {
             "http.request.method": request.method,
             "http.route": target.path,
             "faas.name": target.function.name,
         }
-        with self._invoker.telemetry.span(f"{request.method} {target.path}", parent, attributes, kind="server") as span:
-            state = trace_state(request.headers.get("tracestate"))
+        name, telemetry = f"{request.method} {target.path}", self._invoker.telemetry
+        with telemetry.span(name, parent, attributes, kind="server", state=state) as span:
             call = Call(target.function.name, seen, str(uuid.uuid4()), self._invoker.client, span.traceparent, state)
             try:
                 answer = await self._invoker.run(target.function, call)

@@ -40,6 +40,7 @@ class Activity:
     name: str
     input: str | None = field(repr=False)
     traceparent: str | None = None
+    tracestate: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

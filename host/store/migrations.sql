@@ -149,3 +149,8 @@ DROP TABLE old_history;
 DROP TABLE old_inbox;
 DROP TABLE old_activities;
 DROP TABLE old_timers;
+
+-- name: version_3
+-- The other half of a W3C trace context, https://www.w3.org/TR/trace-context-1/#tracestate-header.
+ALTER TABLE instances ADD COLUMN tracestate TEXT;
+ALTER TABLE activities ADD COLUMN tracestate TEXT;

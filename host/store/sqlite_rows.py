@@ -41,6 +41,7 @@ def instance_row(instance: InstanceStatus) -> dict[str, Any]:
         "failure": json.dumps(failure_row(instance.failure)) if instance.failure else None,
         "waits": json.dumps(dict(instance.waits)) if instance.waits else "{}",
         "blocked": instance.blocked,
+        "tracestate": instance.tracestate,
     }
 
 
@@ -62,6 +63,7 @@ def instance_of(row: Row) -> InstanceStatus:
         failure=failure_of(json.loads(row[12])) if row[12] else None,
         waits=json.loads(row[13]),
         blocked=row[14],
+        tracestate=row[15],
     )
 
 
@@ -86,12 +88,13 @@ def activity_row(number: int, activity: Activity) -> dict[str, Any]:
         "name": activity.name,
         "input": activity.input,
         "traceparent": activity.traceparent,
+        "tracestate": activity.tracestate,
     }
 
 
 def activity_of(row: Row) -> Activity:
     """From a row of ``get_activities``."""
-    return Activity(ActivityKey(row[0], row[1], row[2]), row[3], row[4], row[5])
+    return Activity(ActivityKey(row[0], row[1], row[2]), row[3], row[4], row[5], row[6])
 
 
 def timer_row(number: int, timer: Timer) -> dict[str, Any]:

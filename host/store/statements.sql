@@ -5,21 +5,21 @@ SELECT number, status FROM instances WHERE id = :id;
 
 -- name: get_instance
 SELECT id, execution, name, version, status, created, updated, input, output, custom_status, parent,
-       traceparent, failure, waits, blocked
+       traceparent, failure, waits, blocked, tracestate
 FROM instances LEFT JOIN inputs ON instance = number
 WHERE id = :id;
 
 -- name: add_instance
 INSERT INTO instances (id, execution, name, version, status, created, updated, output, custom_status, parent,
-                       traceparent, failure, waits, blocked)
+                       traceparent, failure, waits, blocked, tracestate)
 VALUES (:id, :execution, :name, :version, :status, :created, :updated, :output, :custom_status, :parent,
-        :traceparent, :failure, :waits, :blocked);
+        :traceparent, :failure, :waits, :blocked, :tracestate);
 
 -- name: update_instance
 UPDATE instances
 SET execution = :execution, name = :name, version = :version, updated = :updated, output = :output,
     custom_status = :custom_status, parent = :parent, traceparent = :traceparent, failure = :failure, waits = :waits,
-    blocked = :blocked
+    blocked = :blocked, tracestate = :tracestate
 WHERE number = :number;
 
 -- name: update_status
@@ -27,7 +27,7 @@ UPDATE instances SET status = :status WHERE number = :number;
 
 -- name: query_instances
 SELECT id, execution, name, version, status, created, updated, input, output, custom_status, parent,
-       traceparent, failure, waits, blocked
+       traceparent, failure, waits, blocked, tracestate
 FROM instances LEFT JOIN inputs ON instance = number
 WHERE status = :status
   AND (created, id) > (:after_created, :after_id)
@@ -86,18 +86,20 @@ DELETE FROM inbox WHERE target = :target;
 SELECT target FROM inbox GROUP BY target ORDER BY min(seq);
 
 -- name: get_activities
-SELECT id, activities.execution, task, activities.name, activities.input, activities.traceparent
+SELECT id, activities.execution, task, activities.name, activities.input, activities.traceparent,
+       activities.tracestate
 FROM activities JOIN instances ON number = instance;
 
 -- name: get_activities_of
-SELECT id, activities.execution, task, activities.name, activities.input, activities.traceparent
+SELECT id, activities.execution, task, activities.name, activities.input, activities.traceparent,
+       activities.tracestate
 FROM activities JOIN instances ON number = instance
 WHERE id = :id
 ORDER BY task;
 
 -- name: add_activity
-INSERT OR REPLACE INTO activities (instance, execution, task, name, input, traceparent)
-VALUES (:number, :execution, :task, :name, :input, :traceparent);
+INSERT OR REPLACE INTO activities (instance, execution, task, name, input, traceparent, tracestate)
+VALUES (:number, :execution, :task, :name, :input, :traceparent, :tracestate);
 
 -- name: delete_activity
 DELETE FROM activities WHERE instance = :number AND execution = :execution AND task = :task;

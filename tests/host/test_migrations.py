@@ -136,19 +136,19 @@ async def test_every_file_ends_with_the_same_schema(tmp_path: Path, make: Callab
     for path in (old, old, new):
         await _opened_once(path)
     assert _state(old) == _state(new)
-    assert _state(new)[0] == len(migrations.STEPS) == 2
+    assert _state(new)[0] == len(migrations.STEPS) == 3
 
 
 async def test_a_newer_file_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "hub.db"
     await _opened_once(path)
     with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("UPDATE meta SET value = '3' WHERE key = 'schema'")
+        connection.execute("UPDATE meta SET value = '4' WHERE key = 'schema'")
     before = path.read_bytes()
-    with pytest.raises(RuntimeError, match=r"hub\.db has schema 3, this host knows up to 2: use a newer host, or "):
+    with pytest.raises(RuntimeError, match=r"hub\.db has schema 4, this host knows up to 3: use a newer host, or "):
         await SqliteStore(path).open()
     assert path.read_bytes() == before
-    with pytest.raises(RuntimeError, match="has schema 3"):
+    with pytest.raises(RuntimeError, match="has schema 4"):
         await SqliteStore(path).open()  # the first refusal has let go of the file
 
 
@@ -163,4 +163,4 @@ async def test_a_step_that_fails_leaves_the_file_as_it_was(tmp_path: Path, monke
             await SqliteStore(path).open()
     assert _state(path) == before
     await _opened_once(path)
-    assert _state(path)[0] == 2
+    assert _state(path)[0] == 3

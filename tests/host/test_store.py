@@ -35,7 +35,7 @@ async def opened(store: Store) -> AsyncIterator[Store]:
 
 
 def _start(instance_id: str = "i", at: datetime = NOW) -> Start:
-    return new_start("flow", '{"n": 1}', instance_id, "1.0", at, "00-ab-cd-01")
+    return new_start("flow", '{"n": 1}', instance_id, "1.0", at, "00-ab-cd-01", tracestate="k=1")
 
 
 def _raised(name: str) -> Event:
@@ -107,7 +107,7 @@ async def test_a_turn_is_written_whole(opened: Store) -> None:
             instance=running,
             append=events,
             consumed=(loaded.inbox[0].seq,),
-            activities=(Activity(key, "hello", '"x"', "00-tp"),),
+            activities=(Activity(key, "hello", '"x"', "00-tp", "k=1"),),
             timers=(timer,),
             starts=(_start("child"),),
             messages=(Message("i", _raised("e")), Message("nobody", _raised("e"))),
@@ -125,7 +125,7 @@ async def test_a_turn_is_written_whole(opened: Store) -> None:
     assert later.due == (timer,)
     backlog = await opened.backlog()
     assert set(backlog.targets) == {"i", "child"}
-    assert backlog.activities == (Activity(key, "hello", '"x"', "00-tp"),)
+    assert backlog.activities == (Activity(key, "hello", '"x"', "00-tp", "k=1"),)
     assert backlog.timers == (timer,)
 
 

@@ -396,9 +396,21 @@ async def test_lists_hold_entities_as_on_azure(
     assert sorted(seen) == sorted(ids)
 
 
-async def test_trace_of_the_caller_reaches_the_instance(host: HttpHost, api: Api) -> None:
-    parent = f"00-{'a' * 32}-{'b' * 16}-01"
-    await api("POST", "/orchestrators/Approval/t", headers={"traceparent": parent})
-    status = await host.durable.hub.status("t")
-    assert status is not None
-    assert status.traceparent == parent
+@pytest.mark.parametrize(
+    ("parent", "sent", "kept"),
+    [
+        (f"00-{'a' * 32}-{'b' * 16}-01", "k=1,t@v=2", "k=1,t@v=2"),
+        (f"00-{'a' * 32}-{'b' * 16}-01", "canary", None),
+        (f"00-{'a' * 32}-{'b' * 16}-01", "", None),
+        ("malformed", "k=1", None),
+    ],
+)
+async def test_trace_of_the_caller_reaches_the_instance(
+    host: HttpHost, api: Api, parent: str, sent: str, kept: str | None
+) -> None:
+    await api("POST", "/orchestrators/sequence/t", json="1", headers={"traceparent": parent, "tracestate": sent})
+    await host.durable.settled("t")
+    _, links = await api("POST", "/instances/t/restart")
+    for instance_id in ("t", links["id"]):
+        status = await host.durable.settled(instance_id)
+        assert (status.traceparent, status.tracestate) == (parent, kept)

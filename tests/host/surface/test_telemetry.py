@@ -51,6 +51,22 @@ async def test_one_trace_from_request_to_activity(
     assert dict(activity["attributes"])["durabletask.task.instance_id"] == "x"  # type: ignore[call-overload]
 
 
+async def test_the_state_of_a_trace_goes_with_it(
+    app: AppIndex, spans: Telemetry, exporter: InMemorySpanExporter
+) -> None:
+    headers = {"traceparent": f"00-{'a' * 32}-{'b' * 16}-01", "tracestate": "k=1"}
+    async with http_host(app, telemetry=spans) as host:
+        async with host.client.get("/api/nothing", headers=headers):
+            pass
+        url = "/durabletask/entities/Keeper/k?op=keep"
+        async with host.client.post(url, json="1", headers=headers) as response:
+            assert response.status == 202
+        await host.durable.hub.idle()
+    found = {span.name: span.get_span_context() for span in exporter.get_finished_spans()}
+    assert set(found) == {"GET /api/nothing", "entity:Keeper"}
+    assert [context.trace_state.to_header() for context in found.values() if context] == ["k=1", "k=1"]
+
+
 async def test_failures_are_marked_by_type_alone(
     app: AppIndex, spans: Telemetry, exporter: InMemorySpanExporter
 ) -> None:
