@@ -3,8 +3,11 @@
 Like ``ProcessRewindOrchestrationDecision`` of the Durable Task Framework: what failed is taken out of the history,
 failed children are rewound with their parent, and the replay schedules the rest anew under the same numbers, as a new
 execution: what the old one still has under way comes too late. So what it had not seen the end of is started again,
-too: an activity or an entity's operation can run twice. A step that failed under the SDK's own retry options leaves its
-timers in the history, so its numbers no longer fit: the instance then fails again as non-deterministic.
+too: an activity or an entity's operation can run twice.
+
+The last good step is the one before the failure that the code passed on: what it did in its ``except``, and all
+attempts and pauses of a call with retry options, are taken out with it. A failure that the code lived on with stays,
+and so does a call that a retry saved (``RewindTests`` of the framework take all out that came after any failure).
 """
 
 from __future__ import annotations
@@ -15,10 +18,14 @@ from dataclasses import replace
 from datetime import datetime
 
 from host.errors import NotFinished, UnknownInstance, WrongState
-from host.model import Event, EventKind, Parent, Status
+from host.model import Event, EventKind, Failure, Parent, Status
 from host.numbering import request_id
 from host.position import CREATED, ENDED, FAILED
 from host.store.base import Loaded, Message, Store, Turn
+
+HOST_ERROR = "HostError"
+"""``Failure.type`` of an instance whose code has not failed."""
+_CALLS = frozenset({EventKind.TASK_SCHEDULED, EventKind.CHILD_CREATED})
 
 
 async def rewind(store: Store, instance_id: str, reason: str | None, now: datetime) -> frozenset[str]:
@@ -44,7 +51,8 @@ class _Rewinding:
     async def turns(self, loaded: Loaded, parent: Parent | None) -> list[Turn]:
         """Of an instance, whose parent is now ``parent``, and of its failed children."""
         execution = uuid.uuid4().hex
-        children = await self._failed_children(loaded.history)
+        cut = _cut(loaded.history, loaded.instance.failure)
+        children = await self._failed_children(loaded.history, cut)
         turns = list[Turn]()
         for number, child in children.items():
             me = Parent(loaded.instance.instance_id, execution, loaded.instance.name, number)
@@ -59,15 +67,15 @@ class _Rewinding:
             blocked=None,
             updated=self._now,
         )
-        kept = _renamed(_kept(loaded.history, children), execution, parent)
+        kept = _renamed(_kept(loaded.history, cut, children), execution, parent)
         again = Event(kind=EventKind.REWOUND, at=self._now, text=self._reason)
         message = Message(instance.instance_id, again, execution)
         return [Turn(instance=instance, append=tuple(kept), replace_history=True, messages=(message,)), *turns]
 
-    async def _failed_children(self, history: Sequence[Event]) -> Mapping[int, Loaded]:
+    async def _failed_children(self, history: Sequence[Event], cut: int) -> Mapping[int, Loaded]:
         """By number. One that is gone, or was terminated, is not among them: the replay starts it anew."""
-        failed = {event.task for event in history if event.kind is EventKind.CHILD_FAILED}
-        created = [event for event in history if event.kind is EventKind.CHILD_CREATED and event.id in failed]
+        failed = {event.task for event in history[cut:] if event.kind is EventKind.CHILD_FAILED}
+        created = [event for event in history[:cut] if event.kind is EventKind.CHILD_CREATED and event.id in failed]
         loaded = {event.id: await self._store.load(event.instance or "", self._now) for event in created}
         return {
             number: child
@@ -76,19 +84,46 @@ class _Rewinding:
         }
 
 
-def _kept(history: Sequence[Event], rewound: Mapping[int, Loaded]) -> list[Event]:
-    """All but the end, failures, and the creation of tasks that have not succeeded; ``rewound`` children stay."""
-    done = {event.task for event in history if event.kind in ENDED and event.kind not in FAILED} | rewound.keys()
-    replied = {event.name for event in history if event.kind is EventKind.EVENT_RAISED}
+def _cut(history: Sequence[Event], failure: Failure | None) -> int:
+    """Place of the first failure that is undone: the SDK gives the code the task's own words, in which it fails.
 
-    def stays(event: Event) -> bool:
-        if event.kind is EventKind.EVENT_SENT:
-            return event.signal or event.request in replied
+    If it failed in other words, of the first failure after which no call like it succeeded. The end of the history if
+    no task failed, or the host ended the instance.
+    """
+    calls = {event.id: (event.name, event.text) for event in history if event.kind in _CALLS}
+    done = {event.task for event in history if event.kind in ENDED - FAILED}
+    saved = {calls[event.id]: place for place, event in enumerate(history) if event.kind in _CALLS and event.id in done}
+    standing = [
+        (place, event)
+        for place, event in enumerate(history)
+        if event.kind in FAILED and event.task in calls and saved.get(calls[event.task], -1) < place
+    ]
+    causes = {calls[event.task] for _, event in standing if failure and event.text and event.text in failure.text}
+    if not causes and failure is not None and failure.type == HOST_ERROR:
+        return len(history)
+    return next((place for place, event in standing if not causes or calls[event.task] in causes), len(history))
+
+
+def _kept(history: Sequence[Event], cut: int, rewound: Mapping[int, Loaded]) -> list[Event]:
+    """All but the end, failures from ``cut`` on, and tasks that have not ended or were made later."""
+    before = [event for event in history[:cut] if event.kind in CREATED]
+    raised = {event.name for event in history if event.kind is EventKind.EVENT_RAISED}
+    ended = {event.task for event in history[:cut] if event.kind in ENDED} | rewound.keys()
+    ended |= {event.task for event in history[cut:] if event.kind in ENDED - FAILED}
+    ended |= {event.id for event in before if event.signal or event.request in raised}
+    tasks = ended & {event.id for event in before}
+    unheard = {event.request for event in history if event.kind is EventKind.EVENT_SENT and event.id not in tasks}
+
+    def stays(place: int, event: Event) -> bool:
         if event.kind in CREATED:
-            return event.id in done
-        return event.kind not in FAILED and event.kind is not EventKind.EXECUTION_COMPLETED
+            return event.id in tasks
+        if event.kind in ENDED:
+            return event.task in tasks and (event.kind not in FAILED or place < cut)
+        if event.kind is EventKind.EVENT_RAISED:
+            return event.name not in unheard
+        return event.kind is not EventKind.EXECUTION_COMPLETED
 
-    return [event for event in history if stays(event)]
+    return [event for place, event in enumerate(history) if stays(place, event)]
 
 
 def _renamed(history: Sequence[Event], execution: str, parent: Parent | None) -> list[Event]:

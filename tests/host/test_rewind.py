@@ -47,6 +47,47 @@ def asks(context: df.DurableOrchestrationContext) -> Flow:
     return [before, after]
 
 
+RETRY = df.RetryOptions(1000, 3)
+
+
+def retries(context: df.DurableOrchestrationContext) -> Flow:
+    first = yield context.call_activity_with_retry("echo", RETRY, "one")
+    second = yield context.call_activity("echo", "two")
+    third = yield context.call_activity_with_retry("echo", RETRY, "three")
+    return [first, second, third]
+
+
+def retries_children(context: df.DurableOrchestrationContext) -> Flow:
+    return (yield context.call_sub_orchestrator_with_retry("calls", RETRY))
+
+
+def catches(context: df.DurableOrchestrationContext) -> Flow:
+    try:
+        yield context.call_activity("notify", "x")
+    except Exception:
+        yield context.create_timer(context.current_utc_datetime + timedelta(hours=1))
+    yield context.call_activity("echo", "done")
+    return (yield context.call_activity("work", "last"))
+
+
+def cleans_up(context: df.DurableOrchestrationContext) -> Flow:
+    yield context.call_activity("echo", "first")
+    try:
+        return (yield context.call_activity("work", "x"))
+    except Exception:
+        context.signal_entity(COUNTER, "add", 1)
+        yield context.call_entity(COUNTER, "add", 1)
+        yield context.call_activity("echo", "cleanup")
+        raise
+
+
+def wraps(context: df.DurableOrchestrationContext) -> Flow:
+    try:
+        return (yield context.task_all([context.call_activity(name, "x") for name in ("work", "echo", "notify")]))
+    except Exception:
+        raise ValueError("in other words") from None
+
+
 def echo(value: str) -> str:
     return value
 
@@ -59,8 +100,10 @@ def counter(context: df.DurableEntityContext) -> None:
 
 @pytest.fixture
 async def host(store: Store, compat: Compat) -> AsyncIterator[DurableHost]:
-    flows = {code.__name__: code for code in (calls, parent, middle, waits, asks)}
-    invoker = FunctionsInvoker(flows, {"echo": echo}, {"counter": counter})
+    others = (retries, retries_children, catches, cleans_up, wraps)
+    flows = {code.__name__: code for code in (calls, parent, middle, waits, asks, *others)}
+    activities = {"echo": echo, "notify": echo, "work": echo}
+    invoker = FunctionsInvoker(flows, activities, {"counter": counter})
     async with durable_host(invoker, store=store, compat=compat) as host:
         yield host
 
@@ -118,6 +161,82 @@ async def test_an_entity_call_that_was_answered_is_not_made_again(host: DurableH
     assert (await host.run("asks", instance_id="i")).status is Status.FAILED
     await host.hub.rewind("i")
     assert json.loads((await host.settled("i")).output or "") == [1, 2]
+
+
+def said(host: DurableHost) -> list[str]:
+    """What was given to activities, call by call."""
+    return [json.loads(call.body) for call in host.invoker.calls if call.kind == "activity"]
+
+
+async def test_a_call_whose_retries_all_failed_begins_anew(host: DurableHost) -> None:
+    host.fail("echo", times=3)
+    await host.run("retries", instance_id="i")
+    await host.advance(minutes=1)
+    assert (await host.settled("i")).status is Status.FAILED
+    host.fail("echo", times=2)
+    await host.hub.rewind("i")
+    await host.advance(minutes=1)
+    assert json.loads((await host.settled("i")).output or "") == ["one", "two", "three"]
+    assert said(host) == ["one"] * 6 + ["two", "three"]
+
+
+async def test_a_call_that_a_retry_saved_stays_as_it_was(host: DurableHost) -> None:
+    host.fail("echo", times=2)
+    host.fail("echo", times=1, attempt=1)  # of the second call: the first one's is taken
+    await host.run("retries", instance_id="i")
+    await host.advance(minutes=1)
+    assert (await host.settled("i")).status is Status.FAILED
+    await host.hub.rewind("i")
+    await host.advance(minutes=1)
+    assert json.loads((await host.settled("i")).output or "") == ["one", "two", "three"]
+    assert said(host) == ["one"] * 3 + ["two", "two", "three"]
+
+
+async def test_of_a_child_that_was_tried_again_the_first_is_rewound(host: DurableHost) -> None:
+    host.fail("echo", times=3)
+    await host.run("retries_children", instance_id="i")
+    await host.advance(minutes=1)
+    assert (await host.settled("i")).status is Status.FAILED
+    await host.hub.rewind("i")
+    await host.advance(minutes=1)
+    assert json.loads((await host.settled("i")).output or "") == ["one", "two"]
+    assert said(host) == ["one"] * 4 + ["two"]
+
+
+async def test_a_failure_that_the_code_lived_on_with_stays(host: DurableHost) -> None:
+    host.fail("notify")
+    host.fail("work")
+    await host.run("catches", instance_id="i")
+    await host.advance(hours=1)
+    assert (await host.settled("i")).status is Status.FAILED
+    await host.hub.rewind("i")
+    assert (await host.settled("i")).output == '"last"'
+    assert said(host) == ["x", "done", "last", "last"]
+
+
+async def test_what_the_code_did_about_the_failure_is_taken_out(host: DurableHost) -> None:
+    host.fail("work", times=2)
+    assert (await host.run("cleans_up", instance_id="i")).status is Status.FAILED
+    await host.hub.rewind("i")
+    assert (await host.settled("i")).status is Status.FAILED, "it was cleaned up again"
+    await host.hub.rewind("i")
+    assert (await host.settled("i")).output == '"x"'
+    assert said(host) == ["first", "x", "cleanup", "x", "cleanup", "x"]
+    entity = await host.hub.read_entity("counter", "k")
+    assert entity is not None
+    assert entity.state == "4"
+    kinds = [event["EventType"] for event in await host.hub.history("i")]
+    assert not {14, 15}.intersection(kinds), "nothing of the entity is left"
+
+
+async def test_failures_that_the_code_tells_in_other_words_are_undone(host: DurableHost) -> None:
+    host.fail("work")
+    host.fail("notify")
+    assert (await host.run("wraps", instance_id="i")).status is Status.FAILED
+    host.invoker.calls.clear()
+    await host.hub.rewind("i")
+    assert json.loads((await host.settled("i")).output or "") == ["x"] * 3
+    assert sorted(call.name for call in host.invoker.calls if call.kind == "activity") == ["notify", "work"]
 
 
 async def test_it_needs_an_end(host: DurableHost) -> None:
