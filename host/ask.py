@@ -179,6 +179,7 @@ def _invocation(invoker: Invoker, instance: InstanceStatus, *, body: str = "", r
         instance_id=instance.instance_id,
         invocation_id=str(uuid.uuid4()),
         traceparent=instance.traceparent,
+        tracestate=instance.tracestate,
         run=run,
     )
 

@@ -70,7 +70,8 @@ class Draft:
     def _activity(self, number: int, leaf: CallActivity) -> None:
         self._create(EventKind.TASK_SCHEDULED, number, name=leaf.name, text=leaf.input)
         key = ActivityKey(self.instance.instance_id, self.instance.execution_id, number)
-        self._activities.append(Activity(key, leaf.name, leaf.input, self.instance.traceparent))
+        trace, state = self.instance.traceparent, self.instance.tracestate
+        self._activities.append(Activity(key, leaf.name, leaf.input, trace, state))
 
     def _timer(self, number: int, leaf: CreateTimer) -> None:
         self._create(EventKind.TIMER_CREATED, number, due=leaf.due)
@@ -91,6 +92,7 @@ class Draft:
             signal=leaf.signal,
             parent=sender,
             traceparent=self.instance.traceparent,
+            tracestate=self.instance.tracestate,
         )
         self._created.append(event)
         self._messages.append(Message(target, event))
@@ -102,8 +104,9 @@ class Draft:
         me = Parent(self.instance.instance_id, self.instance.execution_id, self.instance.name, number)
         taken = Event(kind=EventKind.CHILD_FAILED, at=self.at, task=number, text=f"Instance '{child}' already runs.")
         refusal = Message(me.instance, taken, me.execution) if options.compat == "fixed" else None
+        trace, state = self.instance.traceparent, self.instance.tracestate
         self._starts.append(
-            new_start(leaf.name, leaf.input, child, version, self.at, self.instance.traceparent, me, refusal)
+            new_start(leaf.name, leaf.input, child, version, self.at, trace, me, refusal, tracestate=state)
         )
 
     def _create(self, kind: EventKind, number: int, **fields: object) -> None:

@@ -221,6 +221,7 @@ class Engine:
             instance_id=activity.key.instance,
             invocation_id=str(uuid.uuid4()),
             traceparent=activity.traceparent,
+            tracestate=activity.tracestate,
         )
 
     def _declared(self, name: str) -> str:

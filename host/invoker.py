@@ -80,6 +80,7 @@ class AppInvoker:
                 invocation_id=invocation.invocation_id,
                 client=self.client if function.client_params else "",
                 traceparent=traceparent,
+                tracestate=invocation.tracestate,
                 instance_id=invocation.instance_id,
                 run=invocation.run,
             )

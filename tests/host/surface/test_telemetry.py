@@ -61,10 +61,12 @@ async def test_the_state_of_a_trace_goes_with_it(
         url = "/durabletask/entities/Keeper/k?op=keep"
         async with host.client.post(url, json="1", headers=headers) as response:
             assert response.status == 202
+        async with host.client.post("/durabletask/orchestrators/sequence", json="1", headers=headers) as response:
+            assert response.status == 202
         await host.durable.hub.idle()
     found = {span.name: span.get_span_context() for span in exporter.get_finished_spans()}
-    assert set(found) == {"GET /api/nothing", "entity:Keeper"}
-    assert [context.trace_state.to_header() for context in found.values() if context] == ["k=1", "k=1"]
+    assert set(found) == {"GET /api/nothing", "entity:Keeper", "orchestration:sequence", "activity:add_one"}
+    assert [context.trace_state.to_header() for context in found.values() if context] == ["k=1"] * 4
 
 
 async def test_failures_are_marked_by_type_alone(
