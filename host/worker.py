@@ -13,7 +13,7 @@ import socket
 from pathlib import Path
 from typing import Any
 
-from host import frames, logs, telemetry
+from host import frames, garbage, logs, telemetry
 from host.app import AppIndex, load_app
 from host.call import call_from_json, outcome_to_json
 from host.executor import Executor
@@ -63,6 +63,7 @@ def main() -> None:
         app = load_app(options.app)
     except StartupError as error:
         raise SystemExit(str(error)) from None
+    garbage.settle()
     asyncio.run(serve(app, socket.socket(fileno=options.fd)))
     spans.shutdown()
     os._exit(0)

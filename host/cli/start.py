@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from host import lock, logs, telemetry
+from host import garbage, lock, logs, telemetry
 from host.app import AppIndex, load_app
 from host.clock import Clock, SystemClock, VirtualClock
 from host.deliveries import Deliveries
@@ -93,6 +93,7 @@ def run(options: argparse.Namespace) -> int:
             os.chdir(app_directory)
         os.environ.setdefault(ENVIRONMENT, "Development")
         app = load_app(app_directory)
+        garbage.settle()
         return asyncio.run(_serve(options, app, data, people, telemetry.set_up(options.spans)))
 
 
