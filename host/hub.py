@@ -213,8 +213,7 @@ class TaskHub:
         alarm = asyncio.create_task(self._clock.sleep_until(until))
         alarm.add_done_callback(lambda _: ended.cancel())
         try:
-            status = await self._required(instance_id)
-            if status.status.ended:
+            if not self._store.lives(instance_id) and (status := await self._required(instance_id)).status.ended:
                 return status
             await asyncio.wait([ended])
             return await self._required(instance_id) if ended.cancelled() else ended.result()

@@ -187,6 +187,9 @@ class Store(Protocol):
     async def get(self, instance_id: str) -> InstanceStatus | None:
         """Status of an instance."""
 
+    def lives(self, instance_id: str) -> bool:
+        """Whether it is known, without a look at the file, that the instance has not ended. False says nothing."""
+
     async def history(self, instance_id: str) -> tuple[Event, ...]:
         """Events of the current execution."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -30,21 +31,23 @@ class Live:
     """
 
     def __init__(self) -> None:
-        self._entries: dict[str, _Entry] = {}
+        self._entries: OrderedDict[str, _Entry] = OrderedDict()
         """In the order of use."""
 
     def load(self, instance_id: str, now: datetime, *, history: bool) -> Loaded | None:
         """As ``Store.load``; None: ask the file."""
-        entry = self._entries.pop(instance_id, None)
-        if entry is None:
+        entry = self._entries.get(instance_id)
+        if entry is None or (history and entry.begun):
             return None
-        self._entries[instance_id] = entry
-        if history and entry.begun:
-            return None
+        self._entries.move_to_end(instance_id)
         due = sorted(
             (timer for timer in entry.timers.values() if timer.due <= now), key=lambda one: (one.due, one.task)
         )
         return Loaded(entry.instance, (), tuple(entry.inbox.values()), tuple(due), unread_history=entry.begun)
+
+    def knows(self, instance_id: str) -> bool:
+        """Whether it is among them: then it has not ended."""
+        return instance_id in self._entries
 
     def clear(self) -> None:
         """Know nothing."""
@@ -56,7 +59,7 @@ class Live:
         if len(instance.input or "") > LARGEST_TEXT:
             return
         if len(self._entries) >= KEPT:
-            del self._entries[next(iter(self._entries))]
+            self._entries.popitem(last=False)
         self._entries[instance.instance_id] = _Entry(instance)
 
     def posted(self, messages: Iterable[Message]) -> None:

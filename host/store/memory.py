@@ -162,6 +162,10 @@ class MemoryStore:
     async def get(self, instance_id: str) -> InstanceStatus | None:
         return self._instances.get(instance_id)
 
+    def lives(self, instance_id: str) -> bool:
+        known = self._instances.get(instance_id)
+        return known is not None and not known.status.ended
+
     async def history(self, instance_id: str) -> tuple[Event, ...]:
         return self._history.get(instance_id, ())
 

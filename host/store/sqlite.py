@@ -133,6 +133,9 @@ class SqliteStore:
     async def get(self, instance_id: str) -> InstanceStatus | None:
         return await self._read(lambda c: reads.read_instance(c, instance_id))
 
+    def lives(self, instance_id: str) -> bool:
+        return self._live.knows(instance_id)
+
     async def history(self, instance_id: str) -> tuple[Event, ...]:
         return await self._read(lambda c: reads.read_history(c, instance_id))
 

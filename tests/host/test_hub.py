@@ -303,6 +303,17 @@ async def test_wait_returns_at_the_end_or_at_the_timeout(host: DurableHost) -> N
         await host.hub.wait("nobody", 1)
 
 
+async def test_the_end_of_a_live_instance_is_awaited_without_a_read(
+    host: DurableHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await host.run("waits", instance_id="i")
+    monkeypatch.delattr(type(host.hub._store), "get")
+    waiting = asyncio.create_task(host.hub.wait("i", 60))
+    await asyncio.sleep(0)
+    await host.hub.raise_event("i", "go", '"x"')
+    assert (await waiting).status is Status.COMPLETED
+
+
 async def test_signals_reach_entities_in_order_and_a_deleted_one_is_gone(host: DurableHost) -> None:
     for number in (1, 2, 3):
         await host.hub.signal_entity("Counter", "Key", "add", str(number))

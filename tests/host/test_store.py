@@ -231,6 +231,14 @@ async def test_a_child_that_runs_already_posts_the_refusal_instead(opened: Store
     assert loaded.inbox[-1].event.kind is EventKind.CHILD_FAILED
 
 
+async def test_an_instance_lives_from_its_start_to_its_end(opened: Store) -> None:
+    assert not opened.lives("i")
+    await opened.start(_start())
+    assert opened.lives("i")
+    await opened.commit(Turn(instance=replace(await _loaded_instance(opened), status=Status.COMPLETED)))
+    assert not opened.lives("i")
+
+
 async def test_posting_tells_the_status_and_skips_the_ended_and_unknown(opened: Store) -> None:
     start = _start()
     assert await opened.post(Message("i", _raised("e"))) is None
