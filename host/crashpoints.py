@@ -11,6 +11,7 @@ CRASH_POINTS = frozenset(
         "before-answer",  # a transaction is on disk, and those who wait for it do not know yet
         "after-commit",  # of a turn: what it set in motion has not begun
         "after-activity",  # its result is not written
+        "mid-fan-in",  # neither its result nor that of another activity of the instance is written
         "before-entity-commit",
     }
 )

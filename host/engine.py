@@ -190,6 +190,8 @@ class Engine:
             return
         self._failed.pop(key, None)
         crash_point("after-activity")
+        if self._finished.get(key.instance):
+            crash_point("mid-fan-in")
         self._finished[key.instance].append(Finished(key, event))
         self.wake(key.instance)
 

@@ -103,9 +103,9 @@ class AppProcess:
 
     def kill(self) -> None:
         """End the host by ``kill -9``."""
-        self._http.close()
         self._process.kill()
         self._process.wait(WAIT)
+        self._http.close()
 
     def died(self) -> int:
         """Wait for the host to end by itself; its exit status."""

@@ -21,6 +21,8 @@ from host.store.sqlite import SqliteStore
 from host.testing import DurableHost, FunctionsInvoker, durable_host
 
 DATA = Path(sys.argv[1])
+CHECKS = 4
+"""Activities of a fan-out."""
 
 
 def case(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
@@ -28,7 +30,7 @@ def case(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
     yield context.call_activity("effect", f"{me}:intake")
     yield context.create_timer(context.current_utc_datetime + timedelta(milliseconds=20))
     context.signal_entity(df.EntityId("counter", "cases"), "add", 1)
-    yield context.task_all([context.call_activity("effect", f"{me}:check{n}") for n in range(2)])
+    yield context.task_all([context.call_activity("effect", f"{me}:check{n}") for n in range(CHECKS)])
     count = yield context.call_entity(df.EntityId("counter", me), "add", 1)
     child = yield context.call_sub_orchestrator("child", me, f"{me}-child")
     yield context.call_activity("effect", f"{me}:decide")

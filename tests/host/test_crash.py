@@ -84,4 +84,4 @@ async def _assert_complete(data: Path, count: int, acknowledged: list[str]) -> N
     assert counted is not None
     assert counted.state == str(count), "each signal counted exactly once"
     effects = Counter((data / "effects").read_text().split())
-    assert len(effects) == 5 * count, "every activity ran; at least once"
+    assert len(effects) == 7 * count, "every activity ran; at least once"
