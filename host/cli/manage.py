@@ -68,7 +68,8 @@ def why(instance: dict[str, Any]) -> list[str]:
 def _failed(failure: dict[str, Any], instance_id: str) -> str:
     place = f" in {failure['of']}" if failure["of"] else ""
     of_child = f" of {failure['instanceId']}" if failure["instanceId"] not in (None, instance_id) else ""
-    return f"failed: {failure['type']}{place}{of_child}"
+    reason = f": {failure['reason']}" if failure["reason"] else ""
+    return f"failed: {failure['type']}{place}{of_child}{reason}"
 
 
 def history(options: argparse.Namespace) -> int:

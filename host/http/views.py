@@ -124,11 +124,14 @@ def _event_view(
 
 
 def parsed(text: str | None) -> Any:
-    """The value of a JSON text; a text that is not JSON is shown as a string."""
+    """The value of a JSON text; a text that is not JSON is shown as a string, as are Python's NaN and Infinity.
+
+    So does Newtonsoft.Json: https://www.newtonsoft.com/json/help/html/P_Newtonsoft_Json_JsonWriter_FloatFormatHandling.htm
+    """
     if text is None:
         return None
     try:
-        return json.loads(text)
+        return json.loads(text, parse_constant=str)
     except ValueError:
         return text
 

@@ -11,6 +11,8 @@ from host.explain import Cause, Explanation, OpenKind, OpenTask
 from host.http.views import instant
 from host.model import Failure, InstanceStatus
 
+HOST_ERROR = "HostError"
+"""Type of a failure that the host itself found: its words quote no values. What an app raises has frames."""
 SHOWN_TIMERS = 3
 """Of those that are open, the first to fall due; the others are counted."""
 
@@ -36,13 +38,13 @@ def waiting_view(status: InstanceStatus, explanation: Explanation) -> dict[str, 
 
 def _failure_view(failure: Failure, cause: Cause | None) -> dict[str, Any]:
     """The failed task's own type and frames: those of the instance are the SDK's, which raised on its behalf."""
-    if cause is None:
-        return {"type": failure.type, "frames": list(failure.frames), "of": None, "instanceId": None}
+    shown = failure if cause is None else cause.failure
     return {
-        "type": cause.failure.type,
-        "frames": list(cause.failure.frames),
-        "of": f"{cause.kind} {cause.name}",
-        "instanceId": cause.instance,
+        "type": shown.type,
+        "frames": list(shown.frames),
+        "of": cause and f"{cause.kind} {cause.name}",
+        "instanceId": cause and cause.instance,
+        "reason": shown.text if shown.type == HOST_ERROR and not shown.frames else None,
     }
 
 

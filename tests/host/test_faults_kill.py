@@ -19,9 +19,9 @@ from host.cli.start import STORE
 from host.crashpoints import CRASH_POINTS, KILLED
 from host.model import InstanceQuery, Status
 from host.store.sqlite import SqliteStore
-from tests.apps.process import AppProcess, until
+from tests.apps.process import until
+from tests.host.faulty_host import FaultyHost
 
-APP = Path(__file__).parent / "faulty"
 FULL = pytest.mark.fault
 SEED = 20260105
 LONGEST = 0.5
@@ -44,19 +44,19 @@ class _Load:
         self._count = 0
         self._lock = threading.Lock()
 
-    def begin(self, host: AppProcess) -> list[threading.Thread]:
+    def begin(self, host: FaultyHost) -> list[threading.Thread]:
         """Ask until the host dies."""
         threads = [threading.Thread(target=self._ask, args=(host,)) for _ in range(CLIENTS)]
         for thread in threads:
             thread.start()
         return threads
 
-    def settle(self, host: AppProcess) -> None:
+    def settle(self, host: FaultyHost) -> None:
         """Ask again for what got no answer."""
         while self.doubtful:
             self._start(host, self.doubtful.pop())
 
-    def _ask(self, host: AppProcess) -> None:
+    def _ask(self, host: FaultyHost) -> None:
         while True:
             instance_id = self._next()
             try:
@@ -72,11 +72,10 @@ class _Load:
             self._count += 1
             return f"case-{self._count}"
 
-    def _start(self, host: AppProcess, instance_id: str) -> None:
+    def _start(self, host: FaultyHost, instance_id: str) -> None:
         # One that has ended would be started again, as on Azure.
         if host.manage("GET", f"/instances/{instance_id}").status_code == 404:
-            answer = host.manage("POST", f"/orchestrators/case/{instance_id}", json.dumps(None))
-            assert answer.status_code == 202
+            host.start("case", instance_id)
         self.acknowledged.add(instance_id)
 
 
@@ -88,10 +87,9 @@ class _Series:
         self.open = Counter[str]()
         """How often each activity was open when a host died."""
         self._folder = folder
-        self._data = folder / "data"
 
-    def start(self, **environ: str) -> AppProcess:
-        return AppProcess(APP, self._data, FAULTY=str(self._folder), **environ)
+    def start(self, **environ: str) -> FaultyHost:
+        return FaultyHost(self._folder, **environ)
 
     def die_after(self, seconds: float) -> None:
         """By ``kill -9``, so long after the load began."""
@@ -108,14 +106,14 @@ class _Series:
         assert host.died() == KILLED
         self._bury(host, clients)
 
-    def _bury(self, host: AppProcess, clients: list[threading.Thread]) -> None:
+    def _bury(self, host: FaultyHost, clients: list[threading.Thread]) -> None:
         for client in clients:
             client.join()
         host.kill()
         self.open.update(asyncio.run(self._activities()))
 
     async def _activities(self) -> list[str]:
-        store = SqliteStore(self._data / STORE)
+        store = SqliteStore(self._folder / "data" / STORE)
         await store.open()
         backlog = await store.backlog()
         await store.close()
@@ -130,7 +128,7 @@ class _Series:
         asyncio.run(self._check())
 
     async def _check(self) -> None:
-        store = SqliteStore(self._data / STORE)
+        store = SqliteStore(self._folder / "data" / STORE)
         await store.open()
         cases = {case.instance_id: case for case in (await store.query(InstanceQuery())).items}
         counted = await store.entity("@counter@cases")
