@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import socket
@@ -19,6 +20,7 @@ from host.http.entities import EntityApi
 from host.http.errors import BadRequest, http_error
 from host.http.management import Handler, InstanceApi
 from host.http.signin import SignIn, is_loopback
+from host.http.slowness import Patience, SlowClients
 from host.http.triggers import HttpTriggers, Target, build_routes, log_failure
 from host.hub import TaskHub
 from host.identity import Identities
@@ -35,6 +37,8 @@ MAX_BODY = 100 * 1024 * 1024
 """Bytes: https://learn.microsoft.com/azure/azure-functions/functions-bindings-http-webhook-trigger#limits."""
 FOREIGN = ("Origin", "Sec-Fetch-Site", "Forwarded", "X-Forwarded-For")
 """Headers of browsers and of proxies: a program of this machine that speaks to the host sends none of them."""
+BACKLOG = 4096
+"""Connections that wait to be accepted; the system may allow fewer."""
 DRAIN_SECONDS = 15.0
 SHUTDOWN_SECONDS = 1.0
 
@@ -49,13 +53,22 @@ class ServerOptions:
     max_body: int = MAX_BODY
     keys: Keys = field(default_factory=Keys)
     identities: Identities | None = None
+    patience: Patience = field(default_factory=Patience)
 
 
 class Server:
     """A host that listens. ``origin`` is its base URL."""
 
-    def __init__(self, runner: web.AppRunner, triggers: HttpTriggers, binding: ClientBinding, keys: Keys) -> None:
+    def __init__(
+        self,
+        runner: web.AppRunner,
+        triggers: HttpTriggers,
+        binding: ClientBinding,
+        keys: Keys,
+        sweeping: asyncio.Task[None],
+    ) -> None:
         self._runner = runner
+        self._sweeping = sweeping
         self._triggers = triggers
         self.binding = binding
         self.keys = keys
@@ -76,6 +89,7 @@ class Server:
 
     async def close(self) -> None:
         """Release the port."""
+        self._sweeping.cancel()
         await self._runner.cleanup()
 
 
@@ -121,7 +135,8 @@ async def serve(
     routes = build_routes(app, environ)
     listener = listener or listen(app, options)
     invoker.client = listener.binding.text()
-    web_app = web.Application(client_max_size=options.max_body, middlewares=[_failures])
+    slow = SlowClients(options.patience)
+    web_app = web.Application(client_max_size=options.max_body, middlewares=[_failures, slow.guard])
     triggers = HttpTriggers(routes, options.keys, invoker, app.host_json.extensions.http)
     web_app.add_routes(Admin(app, hub, options.keys, timers, triggers, deliveries or Deliveries()).routes())
     _add_management(web_app, hub, listener.binding, options.keys)
@@ -129,10 +144,14 @@ async def serve(
     web_app.add_routes(sign_in.routes())
     web_app.router.add_route("*", "/{path:.*}", _functions(triggers, sign_in))
     web_app.on_response_prepare.append(_no_server_name)
-    runner = web.AppRunner(web_app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
+    runner = web.AppRunner(
+        web_app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS, keepalive_timeout=options.patience.idle
+    )
     await runner.setup()
-    await web.SockSite(runner, listener.socket).start()
-    return Server(runner, triggers, listener.binding, options.keys)
+    await web.SockSite(runner, listener.socket, backlog=BACKLOG).start()
+    assert runner.server is not None
+    sweeping = asyncio.create_task(slow.sweep(runner.server))
+    return Server(runner, triggers, listener.binding, options.keys, sweeping)
 
 
 def _origin(address: str, port: int) -> str:
@@ -145,7 +164,10 @@ def _origin(address: str, port: int) -> str:
 def _open(options: ServerOptions) -> socket.socket:
     try:
         family = socket.AF_INET6 if ":" in options.address else socket.AF_INET
-        return socket.create_server((options.address, options.port), family=family, backlog=1024)
+        opened = socket.create_server((options.address, options.port), family=family, backlog=BACKLOG)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; accepted connections inherit it
+            opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(options.patience.answer * 1000))
+        return opened
     except OSError as error:
         raise StartupError(
             f"Port {options.port} of {options.address} cannot be opened ({error.strerror}): "
