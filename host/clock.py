@@ -24,14 +24,25 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's clock."""
+    """The machine's clock, which never goes back here: set back, it stands still until it has caught up.
+
+    So what has fallen due stays due, and what happens later is never dated earlier.
+    """
+
+    def __init__(self) -> None:
+        self._reached = _wall()
 
     def now(self) -> datetime:
-        return datetime.now(UTC)
+        self._reached = max(self._reached, _wall())
+        return self._reached
 
     async def sleep_until(self, when: datetime) -> None:
-        while (left := (when - self.now()).total_seconds()) > 0:  # noqa: ASYNC110 waits for time
-            await asyncio.sleep(min(left, LONGEST_NAP))
+        while self.now() < when:  # noqa: ASYNC110 waits for time
+            await asyncio.sleep(min(max(0.0, (when - _wall()).total_seconds()), LONGEST_NAP))
+
+
+def _wall() -> datetime:
+    return datetime.now(UTC)
 
 
 class VirtualClock:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import resource
 import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ TIMERS = "timers.json"
 CHECKPOINTS = "eventhubs.sqlite"
 STORE = "hub.sqlite"
 CLOCK = "clock.json"
+CONNECTIONS = 65_536
 ENVIRONMENT = "AZURE_FUNCTIONS_ENVIRONMENT"
 """Set as Core Tools does, so that an app can tell where it runs."""
 
@@ -88,6 +90,7 @@ def run(options: argparse.Namespace) -> int:
         options.spans = str(Path(options.spans).resolve())
     options.retain = parse_retention(options.retain) if options.retain else {}
     logs.set_up(options.log_format, options.log_level)
+    _allow_connections()
     with lock.hold(data):
         if app_directory.is_dir():
             os.chdir(app_directory)
@@ -157,6 +160,14 @@ async def _ready(hub: TaskHub, working: asyncio.Task[None]) -> None:
         ready.cancel()
         error = working.exception()
         raise StartupError(f"The store cannot be opened: {error}") from error
+
+
+def _allow_connections() -> None:
+    """Let this process open as many files as it may: each connection is one, and 1,024 is a usual limit."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = CONNECTIONS if hard == resource.RLIM_INFINITY else min(hard, CONNECTIONS)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _clock(options: argparse.Namespace, data: Path) -> Clock:

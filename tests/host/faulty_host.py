@@ -50,6 +50,12 @@ class FaultyHost(AppProcess):
         """Functions that hold threads for too long."""
         return list(self.admin("GET", "/host/status").json()["hanging"])
 
+    def most_memory(self) -> int:
+        """Bytes that the host has held at most."""
+        lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
+        (line,) = [line for line in lines if line.startswith("VmHWM")]
+        return int(line.split()[1]) * 1024
+
 
 @contextmanager
 def faulty_host(folder: Path, *options: str, **environ: str) -> Iterator[FaultyHost]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -21,17 +20,11 @@ def host(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         yield host
 
 
-def _memory(pid: int) -> int:
-    """The most bytes that a process has held."""
-    (line,) = [line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmHWM")]
-    return int(line.split()[1]) * 1024
-
-
 def test_an_activity_that_returns_50_megabytes(host: FaultyHost) -> None:
-    before = _memory(host.pid)
+    before = host.most_memory()
     host.start("pass_on", "large", ["large", LARGE])
     assert host.ended("large") == LARGE
-    assert _memory(host.pid) - before < COPIES * LARGE
+    assert host.most_memory() - before < COPIES * LARGE
     host.well("after-large")
 
 
