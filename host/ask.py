@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ from host import codec_v1 as codec
 from host import sdk
 from host.actions import Decision
 from host.errors import SessionLost
-from host.invocation import TIMED_OUT, FunctionFailed, Invocation, Invoker
+from host.invocation import TIMED_OUT, FunctionFailed, Invocation, Invoker, new_invocation_id
 from host.model import Event, InstanceStatus
 from host.options import HubOptions
 from host.past import Past
@@ -177,7 +176,7 @@ def _invocation(invoker: Invoker, instance: InstanceStatus, *, body: str = "", r
         name=invoker.known("orchestrator")[instance.name.lower()],
         body=body,
         instance_id=instance.instance_id,
-        invocation_id=str(uuid.uuid4()),
+        invocation_id=new_invocation_id(),
         traceparent=instance.traceparent,
         tracestate=instance.tracestate,
         run=run,

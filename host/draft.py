@@ -115,7 +115,8 @@ class Draft:
     # --- how the turn ends
 
     def running(self) -> Draft:
-        self.instance = replace(self.instance, status=Status.RUNNING)
+        if self.instance.status is not Status.RUNNING:
+            self.instance = replace(self.instance, status=Status.RUNNING)
         return self
 
     def suspended(self) -> Draft:

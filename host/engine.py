@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import uuid
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -16,7 +15,7 @@ from host.entities import Entities
 from host.errors import HubError, UnknownFunction
 from host.http_activity import HttpActivity
 from host.intake import Finished
-from host.invocation import FunctionFailed, Invocation, Invoker
+from host.invocation import FunctionFailed, Invocation, Invoker, new_invocation_id
 from host.lanes import Alarm, Lane, Work
 from host.model import Event, EventKind, Failure, InstanceStatus
 from host.options import HubOptions
@@ -221,7 +220,7 @@ class Engine:
             name=self._declared(activity.name),
             body="null" if activity.input is None else activity.input,
             instance_id=activity.key.instance,
-            invocation_id=str(uuid.uuid4()),
+            invocation_id=new_invocation_id(),
             traceparent=activity.traceparent,
             tracestate=activity.tracestate,
         )

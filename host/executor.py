@@ -40,7 +40,7 @@ class Executor:
     def submit(self, function: Function, call: Call) -> asyncio.Future[Outcome]:
         """Start a function at once; awaited on the caller's loop."""
         if function.is_async:
-            return asyncio.wrap_future(self.start(_run_async(function, call)))
+            return self._loop.call(_run_async(function, call))
         return self._threads.start(partial(_run_sync, function, call))
 
     def start(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:

@@ -105,6 +105,8 @@ def _in_order(
     rest = [one for one in messages if one.event.kind is not EventKind.EXECUTION_STARTED]
     timers = [_Candidate(_fired(timer, now), timer.due, timer) for timer in due]
     ended = [_Candidate(one.event, one.event.at, one) for one in finished]
+    if not (timers or ended):
+        return start + rest
     return start + list(heapq.merge(rest, timers, ended, key=lambda candidate: candidate.at))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
@@ -27,6 +29,11 @@ class Invocation:
     """W3C trace context of the orchestration."""
     run: Callable[[Callable[..., Any]], None] | None = field(default=None, repr=False)
     """Called with the orchestrator's function in place of a call of it with ``body``. It keeps what comes of it."""
+
+
+def new_invocation_id() -> str:
+    """Unique and no secret: random bytes of the system would cost a thread switch each."""
+    return str(uuid.UUID(int=random.getrandbits(128), version=4))
 
 
 class FunctionFailed(Exception):
