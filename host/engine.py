@@ -8,16 +8,16 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from host.actions import HTTP_ACTIVITY
+from host.activities import Activities
 from host.clock import Clock
 from host.crashpoints import crash_point
 from host.entities import Entities
-from host.errors import HubError, UnknownFunction
+from host.errors import HubError
 from host.http_activity import HttpActivity
 from host.intake import Finished
-from host.invocation import FunctionFailed, Invocation, Invoker, new_invocation_id
+from host.invocation import Invoker
 from host.lanes import Alarm, Lane, Work
-from host.model import Event, EventKind, Failure, InstanceStatus
+from host.model import InstanceStatus
 from host.options import HubOptions
 from host.store.base import Activity, ActivityKey, Message, Store, Turn
 from host.turn import Progress, Turns
@@ -25,8 +25,6 @@ from host.turn import Progress, Turns
 log = logging.getLogger(__name__)
 LONGEST_BACKOFF = 60
 """Seconds between two tries of a turn or activity whose function could not be run to its end."""
-
-
 PATIENCE = 5
 """Failed tries of a turn after which the instance's status says so."""
 
@@ -54,6 +52,7 @@ class Engine:
         self._turns = Turns(store, invoker, clock, options)
         self._entities = Entities(store, invoker, clock, options)
         self._http = HttpActivity(clock, options, self._work)
+        self._activities = Activities(invoker, self._http, clock)
         self._turn_lane: Lane[str] = Lane(self._turn, options.limit(options.max_orchestrators), self._work)
         self._entity_lane: Lane[str] = Lane(self._entity, options.limit(options.max_entities), self._work)
         self._activity_lane: Lane[Activity] = Lane(
@@ -183,7 +182,7 @@ class Engine:
             if key in self._failed and await self._is_over(key):
                 del self._failed[key]
                 return
-            event = await self._run(activity)
+            event = await self._activities.run(activity)
         except Exception as error:
             self._again(activity, error)
             return
@@ -198,38 +197,6 @@ class Engine:
         """Whether nobody waits for the activity any more."""
         instance = await self._store.get(key.instance)
         return instance is None or instance.status.ended or instance.execution_id != key.execution
-
-    async def _run(self, activity: Activity) -> Event:
-        """The event that ends the activity. Raises when it was not run to its end."""
-        task = activity.key.task
-        try:
-            if activity.name == HTTP_ACTIVITY:
-                text = await self._http.run(activity.input or "{}", activity.key.instance)
-            else:
-                text = await self._invoker.invoke(self._invocation(activity))
-        except FunctionFailed as failed:
-            # The words of the extension; two spaces come from how it cuts the worker's message.
-            reason = f"Activity function '{activity.name}' failed:  {failed.type}: {failed.text}"
-            failure = Failure(failed.type, failed.text, failed.frames)
-            return Event(kind=EventKind.TASK_FAILED, at=self._clock.now(), task=task, text=reason, failure=failure)
-        return Event(kind=EventKind.TASK_COMPLETED, at=self._clock.now(), task=task, text=text)
-
-    def _invocation(self, activity: Activity) -> Invocation:
-        return Invocation(
-            kind="activity",
-            name=self._declared(activity.name),
-            body="null" if activity.input is None else activity.input,
-            instance_id=activity.key.instance,
-            invocation_id=new_invocation_id(),
-            traceparent=activity.traceparent,
-            tracestate=activity.tracestate,
-        )
-
-    def _declared(self, name: str) -> str:
-        known = self._invoker.known("activity")
-        if name.lower() not in known:  # an earlier deployment scheduled it
-            raise UnknownFunction("activity", name, known.values())
-        return known[name.lower()]
 
     def _again(self, activity: Activity, error: Exception) -> None:
         label = f"{activity.key.instance}/{activity.key.task}"
