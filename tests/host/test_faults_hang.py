@@ -64,6 +64,13 @@ def test_activities_that_hang_fail_and_leave_others_alone(shared: FaultyHost, ac
     (shared.folder / "released").unlink()
 
 
+def test_a_host_stops_although_functions_hang(shared: FaultyHost) -> None:
+    for activity in ("stuck", "stuck_async"):
+        shared.start("pass_on", f"{activity}-last", [activity, None])
+    until(lambda: len(shared.hanging()) == 2, "the host to give them up")
+    shared.stop()
+
+
 def test_a_turn_that_loops_for_ever_is_killed_and_tried_again(isolated: FaultyHost) -> None:
     isolated.start("spin", "spin")
     until(lambda: "its turn is tried again" in isolated.why("spin"), "the host to kill it")
