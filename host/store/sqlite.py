@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -30,9 +30,12 @@ from host.store.writer import Writer
 
 PURGED_AT_ONCE = 50
 """Instances in one transaction of ``purge_where``: turns wait for no more than that."""
+END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 T = TypeVar("T")
 C = TypeVar("C")
 Connection = sqlite3.Connection
+_Written = tuple[list[tuple[frozenset[str], Mail]], list[Loaded | None]]
+"""Of each turn, the refused starts and what went into inboxes; and instances as they are then."""
 
 
 class SqliteStore:
@@ -115,14 +118,21 @@ class SqliteStore:
 
     async def commit(self, *turns: Turn) -> frozenset[str]:
         jobs = [self._mailing(writes.commit_turn, turn) for turn in turns]
+        wanted = [turn.instance.instance_id for turn in turns if self._live.wants(turn)]
 
-        def turned(done: list[tuple[frozenset[str], Mail]]) -> None:
-            for turn, (refused, mail) in zip(turns, done, strict=True):
+        def write(c: Connection) -> _Written:
+            return [job(c) for job in jobs], [reads.load(c, each, END_OF_TIME, history=False) for each in wanted]
+
+        def written(done: _Written) -> None:
+            changes, read = done
+            for turn, (refused, mail) in zip(turns, changes, strict=True):
                 self._live.turned(turn, refused)
                 self._live.posted(mail.put)
+            for loaded in read:
+                self._live.read(loaded)
 
-        done = await self._write(lambda c: [job(c) for job in jobs], turned)
-        return frozenset().union(*(refused for refused, _ in done))
+        changes, _ = await self._write(write, written)
+        return frozenset().union(*(refused for refused, _ in changes))
 
     async def load_entity(self, entity: str, limit: int) -> tuple[EntityStatus | None, tuple[Message, ...]]:
         return await self._read(lambda c: (reads.read_entity(c, entity), reads.read_inbox(c, entity, limit)))

@@ -73,6 +73,20 @@ async def test_turns_of_an_instance_read_nothing(store: SqliteStore, monkeypatch
     assert (second.instance.status, second.has_history, len(second.inbox)) == (Status.RUNNING, True, 1)
 
 
+async def test_an_instance_that_was_not_known_is_after_its_first_turn(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await store.start(_start("a"))
+    store._live.clear()
+    first = await _loaded(store, "a")
+    timer = Timer("a", first.instance.execution_id, 0, NOW + timedelta(days=1))
+    await store.commit(replace(_running(first), timers=(timer,)))
+    monkeypatch.delattr(SqliteStore, "_read")
+    later = await store.load("a", timer.due, history=False)
+    assert later is not None
+    assert (later.inbox, later.due, later.has_history) == (first.inbox, (timer,), True)
+
+
 class _Writes:
     """Random writes, as many at once as come."""
 
@@ -124,7 +138,9 @@ class _Writes:
 @pytest.mark.parametrize("seed", range(8))
 async def test_after_any_writes_it_is_what_the_file_says(store: SqliteStore, seed: int) -> None:
     writes, hits = _Writes(store, seed), 0
-    for _ in range(60):
+    for number in range(60):
+        if number % 8 == 7:
+            store._live.clear()
         await writes.some()
         for name in NAMES:
             known = _known(store, name)
@@ -175,10 +191,16 @@ async def test_the_least_used_and_the_large_are_left_to_the_file(
     await _loaded(store, "a")
     await store.start(_start("c"))
     assert [_known(store, name) is None for name in NAMES] == [False, True, False]
+    monkeypatch.setattr(live, "LONGEST_INBOX", 2)
     await store.start(_start("large", "1" * 11))
     await store.post(_message("a", "1" * 11))
-    await store.commit(replace(_running(await _loaded(store, "c")), replace_history=True))
     grown = replace((await _loaded(store, "c")).instance, input="1" * 11)
     await store.commit(Turn(instance=grown, replace_history=True))
     assert [_known(store, name) for name in ("large", "a", "c")] == [None] * 3
     assert [(await _loaded(store, name)).instance.input for name in ("large", "a", "c")] == ["1" * 11, "1", "1" * 11]
+    await store.start(_start("many"))
+    await store.post(_message("many"))
+    assert _known(store, "many") is not None
+    await store.post(_message("many"))
+    assert _known(store, "many") is None
+    assert len((await _loaded(store, "many")).inbox) == 3
