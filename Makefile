@@ -43,8 +43,11 @@ lint: .venv/.ready  ## ruff, mypy strict, import-linter
 	$(BIN)/mypy .
 	$(BIN)/lint-imports
 
-bench: .venv/.ready  ## measure, and write docs/benchmarks
-	$(BIN)/python -m tests.benchmarks $(if $(COLD),--cold)
+.cache/bench/.ready: .venv/.ready requirements-bench.txt
+	@$(BIN)/python -m venv .cache/bench && .cache/bench/bin/pip install -q -r requirements-bench.txt && touch $@
+
+bench: .venv/.ready .cache/bench/.ready  ## measure, and write docs/benchmarks (ONLY=peers: the comparison with other engines alone; QUICK=1: try that in small)
+	$(BIN)/python -m tests.benchmarks $(if $(COLD),--cold) $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--only peers --quick) $(ARGS)
 
 parked: .venv/.ready  ## list the cases of the running engine that wait for an operator
 	@$(BIN)/python -m samples parked $(ARGS)

@@ -18,6 +18,7 @@ from samples.engine import Engine
 from stack import processes
 from stack.options import ROOT
 from tests.benchmarks import azure, cost, events, latency, mirroring, waiting
+from tests.benchmarks.peers import matrix
 from tests.benchmarks.report import write
 from tests.ports import free_port
 
@@ -26,7 +27,27 @@ def main() -> None:
     """Measure everything, one after the other."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("--cold", action="store_true", help="also time make run from a clean clone with empty caches")
+    parser.add_argument("--only", choices=["peers"], help="compare the host with other engines, and nothing else")
+    parser.add_argument(
+        "--quick", action="store_true", help="with --only: small sizes, once, written to .data/benchmarks"
+    )
+    parser.add_argument("--rounds", type=int, default=3, help="of the comparison: runs of which the median is taken")
+    parser.add_argument("--minutes", type=float, default=14.0, help="of the comparison: no second runs beyond them")
+    parser.add_argument("--page", action="store_true", help="measure nothing: write the pages from the report again")
     given = parser.parse_args()
+    folder = ROOT / "docs" / "benchmarks"
+    if given.page:
+        write(folder, {})
+    elif given.quick:
+        write(ROOT / ".data" / "benchmarks", matrix.measure(given.minutes, 1, quick=True))
+    elif given.only:
+        write(folder, matrix.measure(given.minutes, given.rounds))
+    else:
+        write(folder, _measure(given))
+
+
+def _measure(given: argparse.Namespace) -> dict[str, Any]:
+    """The whole report."""
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         data = Path(folder)
         report: dict[str, Any] = {"load": os.getloadavg()[0], "cores": os.cpu_count(), "python": sys.version.split()[0]}
@@ -38,7 +59,7 @@ def main() -> None:
         report["azure"] = azure.measure()
         if given.cold:
             report["cold"] = {"seconds_to_table": _cold(data)}
-    write(ROOT / "docs" / "benchmarks", report)
+    return report | matrix.measure(given.minutes, given.rounds)
 
 
 def _warm(data: Path, report: dict[str, Any]) -> dict[str, float]:

@@ -7,21 +7,27 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.benchmarks import azure, mirror_page
+from tests.benchmarks.peers import page as peers_page
+from tests.benchmarks.peers import plot
 
 NAMES: Final = ("app", "fhir", "rules", "kafka", "registry")
 
 
+REPORT: Final = "report.json"
+
+
 def write(folder: Path, report: dict[str, Any]) -> None:
-    """Replace the report in ``folder``. A cold time of an earlier run is kept when this one has none."""
+    """Replace the report in ``folder``. What an earlier run has measured is kept when this one has not."""
     folder.mkdir(parents=True, exist_ok=True)
-    target = folder / "report.json"
-    if "cold" not in report and target.exists():
-        earlier = json.loads(target.read_text())
-        if "cold" in earlier:
-            report["cold"] = earlier["cold"]
-    rounded = _rounded(report)
+    target = folder / REPORT
+    earlier = json.loads(target.read_text()) if target.exists() else {}
+    rounded = earlier | _rounded(report)
     target.write_text(json.dumps(rounded, indent=2) + "\n")
-    (folder / "README.md").write_text(page(rounded))
+    if "warm" in rounded:
+        (folder / "README.md").write_text(page(rounded))
+    if "rows" in rounded:
+        (folder / "peers.md").write_text(peers_page.lines(rounded))
+        (folder / "peers.svg").write_text(plot.svg(rounded["rows"]))
 
 
 def page(report: dict[str, Any]) -> str:
@@ -53,6 +59,8 @@ def page(report: dict[str, Any]) -> str:
         "| what | measured | aim |",
         "|---|---|---|",
         *(f"| {what} | {measured} | {aim} |" for what, measured, aim in rows + mirror_page.rows(report)),
+        "",
+        "The embedded host beside other engines: [peers.md](peers.md).",
         "",
         "## Submit to decision of an automatic case (ms)",
         "",
