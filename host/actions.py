@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from host.model import Failure
+from host.quick import quick
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class Retry:
         return min(delay, self.longest) if self.longest else delay
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class CallActivity:
     name: str
@@ -84,6 +86,7 @@ HTTP_ACTIVITY = "BuiltIn::HttpActivity"
 """Name of the activity that the host itself runs for ``call_http``."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Decision:
     """Answer of an orchestrator to a turn."""

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from host.message import Message, message_from_json, message_to_json
+from host.quick import quick
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class HttpResponse:
     body: bytes
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Call:
     """One call of one function."""
@@ -62,6 +64,7 @@ Outputs = Mapping[str, str | bytes]
 """What a function put into its output bindings, by parameter."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What a function gave back."""

@@ -8,11 +8,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from host.quick import quick
+
 Kind = Literal["orchestrator", "activity", "entity"]
 TIMED_OUT = "FunctionTimeoutException"
 """``FunctionFailed.type`` of a function that was ended at ``functionTimeout``."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Invocation:
     """One call of one function."""

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from host.quick import quick
+
 
 class Status(enum.StrEnum):
     """Runtime status of an instance, as the management API spells it."""
@@ -58,6 +60,7 @@ class Failure:
     frames: tuple[str, ...] = ()
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """One event of a history, or one message to an instance. Which fields are set depends on ``kind``."""
@@ -92,6 +95,7 @@ class Event:
     tracestate: str | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Parent:
     """Who waits for an instance, or for an entity's reply."""
@@ -102,6 +106,7 @@ class Parent:
     task: int = -1
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceStatus:
     """What is known of an instance."""

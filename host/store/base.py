@@ -8,8 +8,10 @@ from datetime import datetime
 from typing import Protocol
 
 from host.model import EntityPage, EntityQuery, EntityStatus, Event, InstanceQuery, InstanceStatus, Page, Status
+from host.quick import quick
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Message:
     """What waits in the inbox of an instance or entity."""
@@ -23,6 +25,7 @@ class Message:
     """Given by the store; order of arrival."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class ActivityKey:
     """Identity of one scheduled activity: its result counts once."""
@@ -32,6 +35,7 @@ class ActivityKey:
     task: int
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Activity:
     """A scheduled activity that has not ended."""
@@ -43,6 +47,7 @@ class Activity:
     tracestate: str | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Timer:
     """A timer that has not fired."""
@@ -65,6 +70,7 @@ class Start:
     """Posted in place of the start when such an instance has not ended (of a child: the failure for its parent)."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Loaded:
     """All that a turn needs."""
@@ -96,6 +102,7 @@ class Waiting:
     """Not taken up yet, in order of arrival."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
     """What one turn of an orchestration changes, all or nothing."""
