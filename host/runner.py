@@ -8,11 +8,9 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import threading
 import traceback
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 from azure.functions import meta
@@ -20,6 +18,7 @@ from opentelemetry import context as otel_context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from host.call import Answer, Call, HttpRequest, HttpResponse, Outcome, Outputs
+from host.context import Context, Out, this_thread
 from host.eventhubs.binding import RETURN
 from host.functions import GENERIC, BoundType, Function, Kind
 from host.http_answer import http_response
@@ -31,57 +30,6 @@ _PROPAGATOR = TraceContextTextMapPropagator()
 # Its warnings quote what senders put into tracestate.
 logging.getLogger("opentelemetry.trace.span").setLevel(logging.ERROR)
 _HERE = f"{Path(__file__).parent}{os.sep}"
-_thread = threading.local()
-
-
-class Context:
-    """The ``context`` parameter: https://learn.microsoft.com/python/api/azure-functions/azure.functions.context."""
-
-    def __init__(self, function: Function, call: Call) -> None:
-        self._function = function
-        self._call = call
-
-    @property
-    def invocation_id(self) -> str:
-        return self._call.invocation_id
-
-    @property
-    def function_name(self) -> str:
-        return self._function.name
-
-    @property
-    def function_directory(self) -> str:
-        return self._function.directory
-
-    @property
-    def thread_local_storage(self) -> Any:
-        return _thread
-
-    @property
-    def trace_context(self) -> Any:
-        parent, state = self._call.traceparent or "", self._call.tracestate or ""
-        old_names = {"Traceparent": parent, "Tracestate": state, "Attributes": {}}
-        return SimpleNamespace(trace_parent=parent, trace_state=state, attributes={}, **old_names)
-
-    @property
-    def retry_context(self) -> Any:
-        # ``exception``, as azure.functions declares it, is called otherwise by the worker.
-        error = SimpleNamespace(source="", stack_trace="", message="")
-        count, limit = self._call.retry_count, self._call.max_retry_count
-        return SimpleNamespace(retry_count=count, max_retry_count=limit, rpc_exception=error)
-
-
-class Out:
-    """An output parameter, as ``azure.functions.Out``."""
-
-    def __init__(self) -> None:
-        self._value: Any = None
-
-    def set(self, val: Any) -> None:
-        self._value = val
-
-    def get(self) -> Any:
-        return self._value
 
 
 def run_sync(function: Function, call: Call) -> Outcome:
@@ -91,7 +39,7 @@ def run_sync(function: Function, call: Call) -> Outcome:
         FunctionFailed: The function, or the binding of its parameters, raised.
     """
     with _failures(function), _trace(call):
-        _thread.invocation_id = call.invocation_id
+        this_thread.invocation_id = call.invocation_id
         if call.run is not None:
             call.run(function.call)
             return Outcome("null")
@@ -106,7 +54,7 @@ async def run_async(function: Function, call: Call) -> Outcome:
         FunctionFailed: The function, or the binding of its parameters, raised.
     """
     with _failures(function), _trace(call):
-        _thread.invocation_id = call.invocation_id
+        this_thread.invocation_id = call.invocation_id
         arguments, outs = _bind(function, call)
         return _outcome(function, await function.call(**arguments), outs)
 
