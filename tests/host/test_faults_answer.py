@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -54,9 +55,10 @@ def test_an_orchestrator_that_throws(host: FaultyHost) -> None:
     assert "canary-value" not in host.output
 
 
-def test_an_orchestrator_that_is_not_deterministic(host: FaultyHost) -> None:
-    host.start("wander", "wander")
-    assert "Non-Deterministic workflow detected" in host.ended("wander", "Failed")
-    reason = host.why("wander")
-    assert reason.startswith("failed: HostError: Non-Deterministic workflow detected")
-    assert "scheduled an activity task named 'say' with sequence ID 0" in reason
+def test_an_orchestrator_that_is_not_deterministic(tmp_path: Path) -> None:
+    with faulty_host(tmp_path, "--sessions", "cold") as host:  # a session that lives on asks nothing twice
+        host.start("wander", "wander")
+        assert "Non-Deterministic workflow detected" in host.ended("wander", "Failed")
+        reason = host.why("wander")
+        assert reason.startswith("failed: HostError: Non-Deterministic workflow detected")
+        assert "scheduled an activity task named 'say' with sequence ID 0" in reason

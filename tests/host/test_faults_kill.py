@@ -26,7 +26,7 @@ FULL = pytest.mark.fault
 SEED = 20260105
 LONGEST = 0.5
 """Seconds that a host lives under load."""
-LIVE = "/instances?runtimeStatus=Pending,Running&top=1"
+LIVE = "/instances?runtimeStatus=Pending,Running&instanceIdPrefix=case-&top=1"
 CLIENTS = 4
 LAST_PASS = 30
 """Of a crash point: a host dies at one of its first passes, drawn by lot."""
@@ -123,7 +123,11 @@ class _Series:
         """Start a last host, and look at what has become of everything."""
         host = self.start()
         self.load.settle(host)
-        until(lambda: host.manage("GET", LIVE).json() == [], "all to end")
+        try:
+            until(lambda: host.manage("GET", LIVE).json() == [], "all to end")
+        except AssertionError:
+            host.kill()
+            raise
         host.stop()
         asyncio.run(self._check())
 
