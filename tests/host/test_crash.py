@@ -30,7 +30,7 @@ def _run(data: Path, count: int, crash_at: str = "") -> subprocess.CompletedProc
 @pytest.mark.parametrize("passes", [1, 7])
 @pytest.mark.parametrize("point", sorted(CRASH_POINTS))
 async def test_a_host_that_dies_at_a_named_point_loses_nothing(tmp_path: Path, point: str, passes: int) -> None:
-    count = 5
+    count = 8  # the entity of each has a batch of its own: more than passes are asked for
     died = _run(tmp_path, count, f"{point}:{passes}")
     assert died.returncode == KILLED, died.stderr
     finished = _run(tmp_path, count)
