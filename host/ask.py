@@ -79,6 +79,7 @@ class Asker:
         self._verify = options.sessions == "verify"
         self._living = options.sessions != "cold" and invoker.in_process and _sdk_fits()
         self._cold: set[str] = set()
+        self._trials = Trials(options.session_trial if options.sessions == "resident" else 0)
 
     @property
     def needs_history(self) -> bool:
@@ -92,7 +93,7 @@ class Asker:
             FunctionFailed: The function was ended at ``functionTimeout``.
             SessionLost: Ask again without ``resident``, with the whole history.
         """
-        if resident is None and (not self._living or question.instance.name.lower() in self._cold):
+        if resident is None and self._replayed(question.instance):
             return await self._replays.ask(question)
         try:
             return await self._living_code(question, resident or self._resident(question))
@@ -101,6 +102,9 @@ class Asker:
             if resident is not None:
                 raise
             return await self._replays.ask(question)
+
+    def _replayed(self, instance: InstanceStatus) -> bool:
+        return not self._living or instance.name.lower() in self._cold or self._trials.takes(instance)
 
     async def _living_code(self, question: Question, resident: Resident) -> Answer:
         whole = not resident.begun
@@ -144,6 +148,23 @@ class Asker:
         if lost.lasting and instance.name.lower() not in self._cold:
             self._cold.add(instance.name.lower())
             log.info("Orchestrator %s is replayed at every turn: %s", instance.name, lost)
+
+
+class Trials:
+    """Chooses turns that are replayed so that code which is not deterministic fails early, and as on Azure."""
+
+    def __init__(self, turns: int) -> None:
+        self._turns = turns
+        self._left: dict[str, tuple[str, int]] = {}
+        """Of each orchestrator the first instance, and how many turns it has left."""
+
+    def takes(self, instance: InstanceStatus) -> bool:
+        """Whether the turn that begins is such a one."""
+        first, left = self._left.get(instance.name, (instance.instance_id, self._turns))
+        if instance.instance_id != first or not left:
+            return False
+        self._left[instance.name] = first, left - 1
+        return True
 
 
 class _Feed:

@@ -26,6 +26,9 @@ class HubOptions:
     sessions: Sessions = "resident"
     """``resident``: the code of an orchestration lives on between turns; ``cold``: each turn replays the history;
     ``verify``: both, compared."""
+    session_trial: int = 20
+    """Turns of each orchestrator's first instance in a process that are replays under ``resident`` too: code that is
+    not deterministic fails there as on Azure."""
     session_idle: float = 30.0
     """Seconds after its last turn for which code lives on (``extendedSessionIdleTimeoutInSeconds``)."""
     session_memory: int = 64 * 1024 * 1024

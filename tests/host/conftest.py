@@ -32,7 +32,9 @@ def sessions(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> Iterator[str]:
     """The default of the hub's option; under ``verify`` living code must say what cold replay says."""
-    monkeypatch.setitem(HubOptions.__init__.__kwdefaults__ or {}, "sessions", request.param)
+    defaults = HubOptions.__init__.__kwdefaults__ or {}
+    monkeypatch.setitem(defaults, "sessions", request.param)
+    monkeypatch.setitem(defaults, "session_trial", 0)
     assert HubOptions().sessions == request.param
     yield request.param
     assert [record.getMessage() for record in caplog.get_records("call") if record.name == "host.ask"] == []

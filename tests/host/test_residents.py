@@ -38,6 +38,11 @@ def eternal(context: df.DurableOrchestrationContext) -> Flow:
     context.continue_as_new(None)
 
 
+@pytest.fixture(autouse=True)
+def _no_trial(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(HubOptions.__init__.__kwdefaults__ or {}, "session_trial", 0)
+
+
 class Reads(MemoryStore):
     """Notes of each load whether the history was asked for."""
 
@@ -207,3 +212,28 @@ async def test_verify_tells_of_code_that_is_not_deterministic(caplog: pytest.Log
         case = await host.run("drifting")
         await host.raise_event(case.instance_id, "a")
     assert f"Instance {case.instance_id}: living code and cold replay differ in actions" in caplog.text
+
+
+async def test_the_first_instance_is_replayed_for_a_while() -> None:
+    store = Reads()
+    async with durable_host(invoker(waiting), store=store, options=HubOptions(session_trial=2)) as host:
+        for _ in range(2):
+            case = await host.run("waiting")
+            await host.raise_event(case.instance_id, "a", 1)
+            await host.raise_event(case.instance_id, "b", 2)
+    assert store.whole == [True, True, True, True, False, False]
+
+
+async def test_code_that_is_not_deterministic_fails_at_its_first_run() -> None:
+    runs: list[str] = []
+
+    def wandering(context: df.DurableOrchestrationContext) -> Flow:
+        runs.append("once more")
+        yield context.call_activity("hello" if len(runs) == 1 else "again")
+        yield context.wait_for_external_event("a")
+
+    functions = FunctionsInvoker({"wandering": wandering}, {"hello": lambda _: "1", "again": lambda _: "2"})
+    async with durable_host(functions, options=HubOptions(session_trial=20)) as host:
+        ended = await host.run("wandering")
+    assert ended.status is Status.FAILED
+    assert "Non-Deterministic workflow detected" in (ended.output or "")
