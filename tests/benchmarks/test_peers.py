@@ -11,10 +11,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.benchmarks.peers import activity, footprint, page, plot
+from tests.benchmarks.peers import activity, footprint, page, plot, runs
 from tests.benchmarks.peers.aims import AIMS, judge
 from tests.benchmarks.peers.engine import Engine
-from tests.benchmarks.peers.matrix import Cell
+from tests.benchmarks.peers.matrix import LONG, Cell
 from tests.benchmarks.peers.runs import FLUSHES, Run
 from tests.benchmarks.peers.workloads import ALL, Metrics, Sizes
 from tests.benchmarks.report import write
@@ -79,6 +79,29 @@ def test_a_row_is_the_median_of_its_runs() -> None:
     cell = Cell("W1", Run("host", "w1", SMALL), [{"instances/s": value} for value in (90.0, 100.04, 500.0)])
     (row,) = cell.rows()
     assert row == _row("W1", "host", "instances/s", 100.0) | {"range": [90.0, 500.0]}
+
+
+def test_a_cell_is_run_once_and_again_while_there_is_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "measure", lambda run: {"instances/s": 1.0})
+    cell, now = Cell("W1", Run("host", "w1", SMALL)), time.monotonic()
+    for deadline, count in ((now - 1, 1), (now - 1, 1), (now + 60, 2)):
+        cell.again(deadline)
+        assert len(cell.results) == count
+    cell.seconds = LONG + 1
+    cell.again(now + 600)
+    assert len(cell.results) == 2
+
+
+def test_a_failed_cell_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(run: Run) -> Metrics:
+        raise runs.Failed("host w1: it ended")
+
+    monkeypatch.setattr(runs, "measure", fails)
+    cell = Cell("W1", Run("host", "w1", SMALL))
+    cell.again(time.monotonic() + 60)
+    monkeypatch.setattr(runs, "measure", lambda run: {"instances/s": 1.0})
+    cell.again(time.monotonic() + 60)
+    assert (cell.failed, cell.rows()) == ("host w1: it ended", [])
 
 
 def test_aims_are_judged_against_the_best_of_their_peers() -> None:

@@ -81,7 +81,7 @@ def svg(rows: Sequence[Row]) -> str:
 
 def _legend() -> Iterator[str]:
     for place, (engine, colour) in enumerate(COLOURS.items()):
-        x = LEFT + place * 120
+        x = 20 + place * 145
         yield f'<circle cx="{x}" cy="20" r="5" fill="{colour}"/><text x="{x + 9}" y="24">{engine}</text>'
 
 
