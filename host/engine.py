@@ -61,6 +61,8 @@ class Engine:
         self._alarm: Alarm[str] = Alarm(clock, self.wake)
         self._retries: Alarm[Activity] = Alarm(clock, self._activity_lane.push)
         self._finished: defaultdict[str, list[Finished]] = defaultdict(list)
+        self._untried: dict[str, asyncio.Future[None]] = {}
+        """Of each instance, done when a turn has tried to write what its activities gave."""
         self._failed: dict[ActivityKey | str, Retry] = {}
         self._waiters: defaultdict[str, set[asyncio.Future[InstanceStatus]]] = defaultdict(set)
 
@@ -116,7 +118,14 @@ class Engine:
         return self._turn_lane.holds(instance_id)
 
     async def _turn(self, instance_id: str) -> None:
-        finished = self._finished.pop(instance_id, [])
+        finished, tried = self._finished.pop(instance_id, []), self._untried.pop(instance_id, None)
+        try:
+            await self._try(instance_id, finished)
+        finally:
+            if tried is not None:
+                tried.set_result(None)
+
+    async def _try(self, instance_id: str, finished: list[Finished]) -> None:
         try:
             progress = await self._turns.take(instance_id, finished)
         except Exception as error:
@@ -192,6 +201,11 @@ class Engine:
             crash_point("mid-fan-in")
         self._finished[key.instance].append(Finished(key, event))
         self.wake(key.instance)
+        if key.instance not in self._untried:
+            # It keeps its place among the running: turns that lag behind hold up activities, and what a crash runs
+            # again is no more than runs at a time.
+            tried = self._untried[key.instance] = asyncio.get_running_loop().create_future()
+            await tried
 
     async def _is_over(self, key: ActivityKey) -> bool:
         """Whether nobody waits for the activity any more."""

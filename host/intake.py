@@ -105,9 +105,10 @@ def _in_order(
     rest = [one for one in messages if one.event.kind is not EventKind.EXECUTION_STARTED]
     timers = [_Candidate(_fired(timer, now), timer.due, timer) for timer in due]
     ended = [_Candidate(one.event, one.event.at, one) for one in finished]
-    if not (timers or ended):
-        return start + rest
-    return start + list(heapq.merge(rest, timers, ended, key=lambda candidate: candidate.at))
+    kinds = [each for each in (rest, timers, ended) if each]
+    if len(kinds) > 1:
+        return start + list(heapq.merge(*kinds, key=lambda candidate: candidate.at))
+    return start + (kinds[0] if kinds else [])
 
 
 def _fired(timer: Timer, now: datetime) -> Event:

@@ -9,6 +9,7 @@ from typing import Final
 
 from host.app import load_app
 from host.clock import SystemClock
+from host.garbage import settle
 from host.hub import TaskHub
 from host.invoker import AppInvoker
 from host.options import HubOptions
@@ -27,6 +28,7 @@ class HostEngine(Engine):
 
     async def open(self) -> None:
         app = load_app(APP)
+        settle()
         self._invoker = AppInvoker(app)
         store = SqliteStore(self.data / "hub.sqlite")
         options = HubOptions.from_host_json(app.host_json.raw)
