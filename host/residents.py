@@ -22,14 +22,6 @@ class Residents:
         self._size = 0
         self._sweep: asyncio.TimerHandle | None = None
 
-    def __len__(self) -> int:
-        return len(self._kept)
-
-    @property
-    def size(self) -> int:
-        """Bytes that they may hold, estimated."""
-        return self._size
-
     def take(self, instance_id: str) -> Resident | None:
         """Take out; None: cold replay has to make a new one."""
         resident, _ = self._kept.pop(instance_id, (None, 0.0))
