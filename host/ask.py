@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from host import codec_v1 as codec
 from host import sdk
-from host.actions import Action, AllOf, AnyOf, Decision
+from host.actions import Decision
 from host.errors import SessionLost
 from host.invocation import TIMED_OUT, FunctionFailed, Invocation, Invoker, new_invocation_id
 from host.model import Event, InstanceStatus
@@ -115,9 +115,6 @@ class Asker:
         except FunctionFailed as failed:
             return Answer(_raised(failed), replay((), events, greedy=self._greedy))
         advance = feed.result()
-        if not self._greedy and any(map(_retries_beside, advance.decision.actions)):
-            # On Azure its numbers may part from those of the code, and a walk that goes on from those of a replay.
-            raise SessionLost("it calls with retries within task_all or task_any", lasting=True)
         position = resident.position(advance, events)
         if not whole and position.continued is not None and position.unread:
             raise SessionLost("whether its code has read the unread events, only the whole history tells")
@@ -205,14 +202,6 @@ def _invocation(invoker: Invoker, instance: InstanceStatus, *, body: str = "", r
         tracestate=instance.tracestate,
         run=run,
     )
-
-
-def _retries_beside(action: Action) -> bool:
-    match action:
-        case AnyOf(children=children) | AllOf(children=children):
-            return any(getattr(child, "retry", None) or _retries_beside(child) for child in children)
-        case _:
-            return False
 
 
 def _raised(failed: FunctionFailed) -> Decision:

@@ -40,6 +40,7 @@ class Follower:
     def __init__(self, *, greedy: bool) -> None:
         self.doubts = 0
         self._greedy = greedy
+        self._crashed = False
         self.actions: tuple[Action, ...] = ()
         self._taken = 0
         self._walk: Walk | None = None
@@ -48,6 +49,10 @@ class Follower:
 
     def follow(self, actions: tuple[Action, ...], events: tuple[Event, ...]) -> None:
         """One turn more; its position must be that of a replay, if the walk is sure."""
+        assert not self._crashed, "an instance whose code can't be asked has failed"
+        if self.actions and not actions:
+            self._crashed = True  # the SDK raised: on Azure it may take one task's end for another's
+            return
         assert self._walk is None or [*map(_plain, actions)][: len(self.actions)] == [*map(_plain, self.actions)]
         walk = self._walk or self._begin(events)
         self._learn(walk.turn(actions[len(self.actions) :], events[self._taken :], self._cancelled(actions)))
