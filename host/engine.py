@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from host.activities import Activities
+from host.alarm import Alarm
 from host.clock import Clock
 from host.crashpoints import crash_point
 from host.entities import Entities
@@ -16,7 +17,7 @@ from host.errors import HubError
 from host.http_activity import HttpActivity
 from host.intake import Finished
 from host.invocation import Invoker
-from host.lanes import Alarm, Lane, Work
+from host.lanes import Lane, Work
 from host.model import InstanceStatus
 from host.options import HubOptions
 from host.store.base import Activity, ActivityKey, Message, Store, Turn
@@ -159,6 +160,7 @@ class Engine:
         for target in progress.wake:
             self.wake(target)
         if progress.instance is not None and progress.instance.status.ended:
+            self._alarm.forget(instance_id)
             for waiter in tuple(self._waiters.get(instance_id, ())):
                 if not waiter.done():
                     waiter.set_result(progress.instance)

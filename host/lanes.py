@@ -1,17 +1,12 @@
-"""Who works when: fair lanes of concurrent work, and the alarm that wakes instances whose timers fall due."""
+"""Who works when: fair lanes of concurrent work."""
 
 from __future__ import annotations
 
 import asyncio
-import heapq
-import itertools
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Hashable
-from datetime import datetime
 from typing import Generic, TypeVar
-
-from host.clock import Clock
 
 log = logging.getLogger(__name__)
 K = TypeVar("K", bound=Hashable)
@@ -134,47 +129,3 @@ class Lane(Generic[K]):
                 self._queue.push(key)
             self._fill()
             self._busy.end()
-
-
-class Alarm(Generic[K]):
-    """Calls ``ring(key)`` when the clock reaches the time set for it. Sleeps in between; never polls."""
-
-    def __init__(self, clock: Clock, ring: Callable[[K], None]) -> None:
-        self._clock = clock
-        self._ring = ring
-        self._heap: list[tuple[datetime, int, K]] = []
-        self._order = itertools.count()
-        self._sleeper: asyncio.Task[None] | None = None
-        self._until: datetime | None = None
-        self._stopped = False
-
-    def set(self, when: datetime, key: K) -> None:
-        """Several times may be set for one key."""
-        if self._stopped:
-            return
-        heapq.heappush(self._heap, (when, next(self._order), key))
-        if self._until is None or when < self._until:
-            self._sleep()
-
-    async def stop(self) -> None:
-        """Forget all, for good."""
-        self._stopped = True
-        self._heap.clear()
-        if self._sleeper is not None:
-            self._sleeper.cancel()
-            await asyncio.wait([self._sleeper])
-
-    def _sleep(self) -> None:
-        if self._sleeper is not None:
-            self._sleeper.cancel()
-        self._until = self._heap[0][0]
-        self._sleeper = asyncio.get_running_loop().create_task(self._wait(self._until))
-
-    async def _wait(self, until: datetime) -> None:
-        await self._clock.sleep_until(until)
-        self._sleeper, self._until = None, None
-        now = self._clock.now()
-        while self._heap and self._heap[0][0] <= now:
-            self._ring(heapq.heappop(self._heap)[2])
-        if self._heap:
-            self._sleep()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -25,6 +25,15 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
         "sqlite": lambda: SqliteStore(tmp_path / "hub" / "hub.db"),
     }
     return makers[request.param]()
+
+
+@pytest.fixture
+async def sqlite(tmp_path: Path) -> AsyncIterator[SqliteStore]:
+    """Open."""
+    store = SqliteStore(tmp_path / "hub.db")
+    await store.open()
+    yield store
+    await store.close()
 
 
 @pytest.fixture(params=["resident", "cold", "verify"])

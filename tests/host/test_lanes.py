@@ -1,17 +1,15 @@
-"""Lanes and alarms."""
+"""Lanes."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Generator
-from datetime import timedelta
 from typing import Any
 
 import pytest
 from azure.durable_functions import DurableOrchestrationContext
 
-from host.clock import VirtualClock
-from host.lanes import Alarm, FairQueue, Lane, Work
+from host.lanes import FairQueue, Lane, Work
 from host.options import HubOptions
 from host.store.base import Turn
 from host.store.memory import MemoryStore
@@ -181,20 +179,3 @@ async def test_work_that_raises_is_logged_and_does_not_stop_the_lane(caplog: pyt
     lane.push("b")
     await load.idle.wait()
     assert len(caplog.records) == 2
-
-
-async def test_an_alarm_rings_in_time_also_for_one_set_earlier_later() -> None:
-    clock = VirtualClock()
-    rung: list[tuple[str, timedelta]] = []
-    begun = clock.now()
-    alarm: Alarm[str] = Alarm(clock, lambda key: rung.append((key, clock.now() - begun)))
-    alarm.set(begun + timedelta(hours=2), "late")
-    alarm.set(begun + timedelta(hours=1), "early")
-    alarm.set(begun + timedelta(hours=2), "late too")
-    await clock.advance(hours=3)
-    assert rung == [("early", timedelta(hours=1)), ("late", timedelta(hours=2)), ("late too", timedelta(hours=2))]
-    alarm.set(clock.now() + timedelta(hours=1), "never")
-    await alarm.stop()
-    alarm.set(clock.now() + timedelta(hours=1), "never")
-    await clock.advance(hours=3)
-    assert len(rung) == 3

@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import random
 import sqlite3
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from pathlib import Path
 
 import pytest
 
@@ -22,14 +20,6 @@ from host.store.sqlite import SqliteStore
 
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 NAMES = ("a", "b", "c")
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
-    store = SqliteStore(tmp_path / "hub.db")
-    await store.open()
-    yield store
-    await store.close()
 
 
 def _start(instance_id: str, text: str = "1") -> Start:
@@ -62,27 +52,27 @@ async def _loaded(store: SqliteStore, instance_id: str) -> Loaded:
     return loaded
 
 
-async def test_turns_of_an_instance_read_nothing(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_turns_of_an_instance_read_nothing(sqlite: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(SqliteStore, "_read")
-    await store.start(_start("a"))
-    first = await store.load("a", NOW)
+    await sqlite.start(_start("a"))
+    first = await sqlite.load("a", NOW)
     assert first is not None
-    await store.commit(replace(_running(first), consumed=tuple(m.seq for m in first.inbox)))
-    await store.post(_message("a"))
-    second = await _loaded(store, "a")
+    await sqlite.commit(replace(_running(first), consumed=tuple(m.seq for m in first.inbox)))
+    await sqlite.post(_message("a"))
+    second = await _loaded(sqlite, "a")
     assert (second.instance.status, second.has_history, len(second.inbox)) == (Status.RUNNING, True, 1)
 
 
 async def test_an_instance_that_was_not_known_is_after_its_first_turn(
-    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+    sqlite: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await store.start(_start("a"))
-    store._live.clear()
-    first = await _loaded(store, "a")
+    await sqlite.start(_start("a"))
+    sqlite._live.clear()
+    first = await _loaded(sqlite, "a")
     timer = Timer("a", first.instance.execution_id, 0, NOW + timedelta(days=1))
-    await store.commit(replace(_running(first), timers=(timer,)))
+    await sqlite.commit(replace(_running(first), timers=(timer,)))
     monkeypatch.delattr(SqliteStore, "_read")
-    later = await store.load("a", timer.due, history=False)
+    later = await sqlite.load("a", timer.due, history=False)
     assert later is not None
     assert (later.inbox, later.due, later.has_history) == (first.inbox, (timer,), True)
 
@@ -90,8 +80,8 @@ async def test_an_instance_that_was_not_known_is_after_its_first_turn(
 class _Writes:
     """Random writes, as many at once as come."""
 
-    def __init__(self, store: SqliteStore, seed: int) -> None:
-        self._store = store
+    def __init__(self, sqlite: SqliteStore, seed: int) -> None:
+        self._store = sqlite
         self._random = random.Random(seed)
 
     async def some(self) -> None:
@@ -136,39 +126,39 @@ class _Writes:
 
 
 @pytest.mark.parametrize("seed", range(8))
-async def test_after_any_writes_it_is_what_the_file_says(store: SqliteStore, seed: int) -> None:
-    writes, hits = _Writes(store, seed), 0
+async def test_after_any_writes_it_is_what_the_file_says(sqlite: SqliteStore, seed: int) -> None:
+    writes, hits = _Writes(sqlite, seed), 0
     for number in range(60):
         if number % 8 == 7:
-            store._live.clear()
+            sqlite._live.clear()
         await writes.some()
         for name in NAMES:
-            known = _known(store, name)
+            known = _known(sqlite, name)
             hits += known is not None
-            assert known in (None, await _in_file(store, name))
+            assert known in (None, await _in_file(sqlite, name))
     assert hits > 40
 
 
-async def test_a_history_is_read_from_the_file(store: SqliteStore) -> None:
-    await store.start(_start("a"))
-    await store.commit(_running(await _loaded(store, "a")))
-    whole = await store.load("a", NOW)
+async def test_a_history_is_read_from_the_file(sqlite: SqliteStore) -> None:
+    await sqlite.start(_start("a"))
+    await sqlite.commit(_running(await _loaded(sqlite, "a")))
+    whole = await sqlite.load("a", NOW)
     assert whole is not None
     assert whole.history == _events()
 
 
-async def test_a_write_that_nobody_waits_for_counts(store: SqliteStore) -> None:
-    await store.start(_start("a"))
-    posting = asyncio.create_task(store.post(_message("a")))
+async def test_a_write_that_nobody_waits_for_counts(sqlite: SqliteStore) -> None:
+    await sqlite.start(_start("a"))
+    posting = asyncio.create_task(sqlite.post(_message("a")))
     await asyncio.sleep(0)
     posting.cancel()
-    await store.post(_message("other"))
-    assert len((await _loaded(store, "a")).inbox) == 2
-    assert _known(store, "a") == await _in_file(store, "a")
+    await sqlite.post(_message("other"))
+    assert len((await _loaded(sqlite, "a")).inbox) == 2
+    assert _known(sqlite, "a") == await _in_file(sqlite, "a")
 
 
-async def test_after_a_fault_of_the_database_the_file_is_asked(store: SqliteStore) -> None:
-    await store.start(_start("a"))
+async def test_after_a_fault_of_the_database_the_file_is_asked(sqlite: SqliteStore) -> None:
+    await sqlite.start(_start("a"))
 
     def fault(_: sqlite3.Connection) -> None:
         error = sqlite3.OperationalError("disk I/O error")
@@ -176,31 +166,31 @@ async def test_after_a_fault_of_the_database_the_file_is_asked(store: SqliteStor
         raise error
 
     with pytest.raises(sqlite3.OperationalError):
-        await store._write(fault)
-    assert _known(store, "a") is None
-    assert await _loaded(store, "a") == await _in_file(store, "a")
+        await sqlite._write(fault)
+    assert _known(sqlite, "a") is None
+    assert await _loaded(sqlite, "a") == await _in_file(sqlite, "a")
 
 
 async def test_the_least_used_and_the_large_are_left_to_the_file(
-    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+    sqlite: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(live, "KEPT", 2)
     monkeypatch.setattr(live, "LARGEST_TEXT", 10)
     for name in ("a", "b"):
-        await store.start(_start(name))
-    await _loaded(store, "a")
-    await store.start(_start("c"))
-    assert [_known(store, name) is None for name in NAMES] == [False, True, False]
+        await sqlite.start(_start(name))
+    await _loaded(sqlite, "a")
+    await sqlite.start(_start("c"))
+    assert [_known(sqlite, name) is None for name in NAMES] == [False, True, False]
     monkeypatch.setattr(live, "LONGEST_INBOX", 2)
-    await store.start(_start("large", "1" * 11))
-    await store.post(_message("a", "1" * 11))
-    grown = replace((await _loaded(store, "c")).instance, input="1" * 11)
-    await store.commit(Turn(instance=grown, replace_history=True))
-    assert [_known(store, name) for name in ("large", "a", "c")] == [None] * 3
-    assert [(await _loaded(store, name)).instance.input for name in ("large", "a", "c")] == ["1" * 11, "1", "1" * 11]
-    await store.start(_start("many"))
-    await store.post(_message("many"))
-    assert _known(store, "many") is not None
-    await store.post(_message("many"))
-    assert _known(store, "many") is None
-    assert len((await _loaded(store, "many")).inbox) == 3
+    await sqlite.start(_start("large", "1" * 11))
+    await sqlite.post(_message("a", "1" * 11))
+    grown = replace((await _loaded(sqlite, "c")).instance, input="1" * 11)
+    await sqlite.commit(Turn(instance=grown, replace_history=True))
+    assert [_known(sqlite, name) for name in ("large", "a", "c")] == [None] * 3
+    assert [(await _loaded(sqlite, name)).instance.input for name in ("large", "a", "c")] == ["1" * 11, "1", "1" * 11]
+    await sqlite.start(_start("many"))
+    await sqlite.post(_message("many"))
+    assert _known(sqlite, "many") is not None
+    await sqlite.post(_message("many"))
+    assert _known(sqlite, "many") is None
+    assert len((await _loaded(sqlite, "many")).inbox) == 3

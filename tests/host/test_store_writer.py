@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
-from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,14 +23,6 @@ NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 Connection = sqlite3.Connection
 
 
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
-    store = SqliteStore(tmp_path / "hub.db")
-    await store.open()
-    yield store
-    await store.close()
-
-
 def _start(instance_id: str) -> Start:
     return new_start("flow", "1", instance_id, "", NOW)
 
@@ -40,28 +31,28 @@ async def _known(store: SqliteStore) -> set[str]:
     return {instance.instance_id for instance in (await store.query(InstanceQuery())).items}
 
 
-async def test_a_connection_that_is_lost_is_made_anew(store: SqliteStore) -> None:
-    await store.start(_start("before"))
-    assert store._writing._connection is not None
-    store._writing._connection.close()
+async def test_a_connection_that_is_lost_is_made_anew(sqlite: SqliteStore) -> None:
+    await sqlite.start(_start("before"))
+    assert sqlite._writing._connection is not None
+    sqlite._writing._connection.close()
     with pytest.raises(sqlite3.ProgrammingError):
-        await store.start(_start("a"))
-    assert await store.start(_start("a")) is None
-    assert await _known(store) == {"before", "a"}
+        await sqlite.start(_start("a"))
+    assert await sqlite.start(_start("a")) is None
+    assert await _known(sqlite) == {"before", "a"}
 
 
-async def test_a_file_that_is_gone_is_not_made_anew(store: SqliteStore) -> None:
-    await store.start(_start("before"))
-    moved = store._path.with_name("moved.db")
-    store._writing.close()
-    store._path.rename(moved)
+async def test_a_file_that_is_gone_is_not_made_anew(sqlite: SqliteStore) -> None:
+    await sqlite.start(_start("before"))
+    moved = sqlite._path.with_name("moved.db")
+    sqlite._writing.close()
+    sqlite._path.rename(moved)
     with pytest.raises(sqlite3.OperationalError):
-        await store.start(_start("a"))
-    assert store.fault == "the database file cannot be opened"
-    assert not store._path.exists()
-    moved.rename(store._path)
-    assert await store.start(_start("a")) is None
-    assert store.fault is None
+        await sqlite.start(_start("a"))
+    assert sqlite.fault == "the database file cannot be opened"
+    assert not sqlite._path.exists()
+    moved.rename(sqlite._path)
+    assert await sqlite.start(_start("a")) is None
+    assert sqlite.fault is None
 
 
 class _Unreliable:
@@ -93,17 +84,17 @@ async def test_a_writer_that_cannot_connect_answers_and_tries_again(tmp_path: Pa
 
 @pytest.mark.parametrize("error", [ValueError, StopIteration, SystemExit, KeyboardInterrupt])
 async def test_what_a_job_raises_is_answered_and_undoes_that_job_alone(
-    store: SqliteStore, error: type[BaseException]
+    sqlite: SqliteStore, error: type[BaseException]
 ) -> None:
     def broken(connection: Connection) -> NoReturn:
         connection.execute("DELETE FROM instances")
         raise error
 
-    jobs = (store.start(_start("a")), store._write(broken), store.start(_start("b")))
+    jobs = (sqlite.start(_start("a")), sqlite._write(broken), sqlite.start(_start("b")))
     results = await asyncio.gather(*jobs, return_exceptions=True)
     assert [type(result) for result in results] == [type(None), _answered(error), type(None)]
-    assert await _known(store) == {"a", "b"}
-    assert store.fault is None, "that was not the database"
+    assert await _known(sqlite) == {"a", "b"}
+    assert sqlite.fault is None, "that was not the database"
 
 
 def _answered(error: type[BaseException]) -> type[BaseException]:
@@ -120,11 +111,11 @@ async def test_a_closed_store_refuses(tmp_path: Path) -> None:
         await store.get("a")
 
 
-async def test_a_call_that_was_given_up_does_not_hold_up_the_next(store: SqliteStore) -> None:
-    given_up = asyncio.ensure_future(store.start(_start("a")))
+async def test_a_call_that_was_given_up_does_not_hold_up_the_next(sqlite: SqliteStore) -> None:
+    given_up = asyncio.ensure_future(sqlite.start(_start("a")))
     await asyncio.sleep(0)
     given_up.cancel()
     with suppress(asyncio.CancelledError):
         await given_up
-    assert await store.start(_start("b")) is None
-    assert await _known(store) == {"a", "b"}
+    assert await sqlite.start(_start("b")) is None
+    assert await _known(sqlite) == {"a", "b"}
