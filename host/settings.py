@@ -22,6 +22,16 @@ from host.section import Section
 from host.timespan import parse_timespan
 
 _REFERENCE = re.compile(r"%([^%\s]+)%")
+LogLevel = Literal["trace", "debug", "information", "warning", "error", "critical", "none"]
+LOG_LEVELS: dict[LogLevel, str] = {
+    "trace": "debug",
+    "debug": "debug",
+    "information": "info",
+    "warning": "warning",
+    "error": "error",
+    "critical": "critical",
+    "none": "critical",
+}
 _TOKEN = re.compile(r"[-!#$%&'*+.^_`|~0-9A-Za-z]+")
 """https://www.rfc-editor.org/rfc/rfc9110#name-tokens"""
 
@@ -92,6 +102,26 @@ class DurableSection(Section):
         return resolve(name, info.context or {}, "hubName of host.json")
 
 
+class LogLevelSection(Section):
+    """``logging.logLevel``: one level for all; the categories of Azure's own host are not told apart.
+
+    https://learn.microsoft.com/azure/azure-functions/configure-monitoring#configure-log-levels
+    """
+
+    default: LogLevel = "information"
+
+    @field_validator("default", mode="before")
+    @classmethod
+    def _lower(cls, level: Any) -> Any:
+        return level.lower() if isinstance(level, str) else level
+
+
+class LoggingSection(Section):
+    """``logging``."""
+
+    level: LogLevelSection = Field(default_factory=lambda: LogLevelSection.model_validate({}), alias="logLevel")
+
+
 class Extensions(Section):
     """``extensions``."""
 
@@ -107,6 +137,7 @@ class HostJson(Section):
     version: str = "2.0"
     function_timeout: str | None = Field("00:30:00", alias="functionTimeout")
     extensions: Extensions = Field(default_factory=lambda: Extensions.model_validate({}))
+    logging: LoggingSection = Field(default_factory=lambda: LoggingSection.model_validate({}))
 
     @property
     def raw(self) -> dict[str, Any]:
@@ -132,6 +163,11 @@ class HostJson(Section):
     def event_hubs(self) -> EventHubsSection:
         """``extensions.eventHubs``."""
         return self.extensions.event_hubs
+
+    @property
+    def log_level(self) -> str:
+        """Of ``logging.logLevel``, as Python calls it."""
+        return LOG_LEVELS[self.logging.level.default]
 
     @property
     def timeout(self) -> timedelta | None:

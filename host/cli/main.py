@@ -141,7 +141,11 @@ def _add_start(start: argparse.ArgumentParser) -> None:
     )
     start.add_argument("--spans", metavar="FILE", help="write spans as JSON lines; - is the console")
     start.add_argument("--log-format", choices=("text", "json"), default="text")
-    start.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="warning")
+    start.add_argument(
+        "--log-level",
+        choices=("debug", "info", "warning", "error"),
+        help="default: logging.logLevel.default of host.json, else info",
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -89,13 +89,16 @@ def run(options: argparse.Namespace) -> int:
     if options.spans and options.spans != "-":
         options.spans = str(Path(options.spans).resolve())
     options.retain = parse_retention(options.retain) if options.retain else {}
-    logs.set_up(options.log_format, options.log_level)
+    logs.set_up(options.log_format, options.log_level or "warning")
     _allow_connections()
     with lock.hold(data):
         if app_directory.is_dir():
             os.chdir(app_directory)
         os.environ.setdefault(ENVIRONMENT, "Development")
         app = load_app(app_directory)
+        if options.log_level is None:
+            options.log_level = app.host_json.log_level
+            logs.set_up(options.log_format, options.log_level)
         garbage.settle()
         return asyncio.run(_serve(options, app, data, people, telemetry.set_up(options.spans)))
 

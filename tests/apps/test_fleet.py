@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -147,6 +148,7 @@ async def test_the_weekly_inspection_books_who_has_run_far(host: AppProcess, cli
     again = await ended("weekly")
     assert again.created_time - first.created_time == timedelta(days=7)
     assert sorted(again.output["garage"]["queue"]) == ["BB001", "BB001", "ZZ003", "ZZ003"]
+    assert re.search(r"INFO root \[.+\]: FunctionContext: @garage@main after \d+ events", host.output), "as on Azure"
 
 
 def test_curl_plates(host: AppProcess, curl: Curl) -> None:

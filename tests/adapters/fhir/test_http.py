@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable
 from urllib.parse import parse_qs
 
@@ -50,6 +51,12 @@ async def test_statuses_become_errors_without_values(status: int, expected: type
         with pytest.raises(expected) as caught:
             await call
         assert SECRET not in str(caught.value)
+
+
+async def test_no_url_is_logged_since_searches_name_people(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    await answering(200, {"resourceType": "Bundle", "type": "searchset"}).search("Patient", {"name": SECRET})
+    assert caplog.records == []
 
 
 async def test_the_codes_of_an_outcome_help_to_find_the_cause() -> None:

@@ -42,12 +42,12 @@ def test_settings_of_the_app_reach_its_host_json_and_what_is_ignored_is_said(tmp
     write = '{"Values": {"HUB": "mine", "AzureFunctionsJobHost__extensions__http__routePrefix": "v9"}}'
     (tmp_path / "local.settings.json").write_text(write)
     (tmp_path / "host.json").write_text(
-        '{"version": "2.0", "logging": {}, "extensions": {"durableTask": {"hubName": "%HUB%"}}}'
+        '{"version": "2.0", "logging": {"console": {}}, "extensions": {"durableTask": {"hubName": "%HUB%"}}}'
     )
     (tmp_path / "loaded_app.py").write_text(HEAD)
     index = load_app(tmp_path, {"PYTHON_SCRIPT_FILE_NAME": "loaded_app.py"})
     assert (index.host_json.durable.hub_name, index.host_json.route_prefix) == ("mine", "v9")
-    assert index.warnings == ("This host does nothing with logging of host.json.",)
+    assert index.warnings == ("This host does nothing with logging.console of host.json.",)
 
 
 def test_index_by_trigger(app: AppIndex) -> None:

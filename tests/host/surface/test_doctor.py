@@ -25,7 +25,7 @@ from host.store.sqlite import SqliteStore
 
 ROOT = Path(__file__).parents[3]
 HEAD = "import azure.functions as func\napp = func.FunctionApp()\n"
-HOST_JSON = """{"version": "2.0", "logging": {"logLevel": {}}, "extensions": {
+HOST_JSON = """{"version": "2.0", "logging": {"logLevel": {"Function": "Error"}}, "extensions": {
     "http": {"routePrefix": "", "dynamicThrottlesEnabled": true},
     "durableTask": {"hubName": "H", "storageProvider": {"type": "mssql"}},
     "kafka": {"MAXBATCHSIZE": 3, "sslCertificate": 1}, "queues": {}}}"""
@@ -99,7 +99,7 @@ def test_functions_that_are_not_served_or_disabled(tmp_path: Path) -> None:
 def test_keys_of_host_json_that_are_not_read(tmp_path: Path) -> None:
     (text,) = notes(examine(tmp_path, "", HOST_JSON))
     assert text == (
-        "This host does nothing with logging, extensions.http.dynamicThrottlesEnabled, "
+        "This host does nothing with logging.logLevel.Function, extensions.http.dynamicThrottlesEnabled, "
         "extensions.kafka.sslCertificate, extensions.queues of host.json."
     )
 

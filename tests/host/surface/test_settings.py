@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from pathlib import Path
 
@@ -78,12 +79,27 @@ def test_keys_that_nobody_reads_are_listed(tmp_path: Path) -> None:
         "Kafka": {"maxRetries": 1, "no": 1}, "queues": {},
         "durableTask": {"hubName": "H", "storageProvider": {"type": "x", "partitionCount": 3}}}}"""
     assert ignored_keys(write(tmp_path, text)) == (
-        "logging",
+        "logging.x",
         "extensions.http.hsts",
         "extensions.Kafka.no",
         "extensions.queues",
         "extensions.durableTask.storageProvider.partitionCount",
     )
+
+
+@pytest.mark.parametrize(
+    ("logging", "level"),
+    [
+        ({}, "info"),
+        ({"logLevel": {"Default": "WARNING", "Function": "Trace"}}, "warning"),
+        ({"logLevel": {"default": "None"}}, "critical"),
+    ],
+)
+def test_what_functions_log_is_shown_from_the_level_of_host_json_on(
+    tmp_path: Path, logging: dict[str, object], level: str
+) -> None:
+    text = json.dumps({"version": "2.0", "logging": logging})
+    assert read_host_json(write(tmp_path, text)).log_level == level
 
 
 def test_no_time_limit(tmp_path: Path) -> None:
@@ -95,6 +111,7 @@ def test_no_time_limit(tmp_path: Path) -> None:
     [
         ("{", "is not JSON: line 1, column 2"),
         ("[]", "must hold a JSON object"),
+        ('{"version": "2.0", "logging": {"logLevel": {"default": "loud"}}}', "logging.logLevel.default"),
         (
             '{"version": "2.0", "extensions": {"durableTask": {"overridableExistingInstanceStates": "x"}}}',
             "overridable",
