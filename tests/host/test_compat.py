@@ -87,9 +87,15 @@ def failing_all(context: df.DurableOrchestrationContext) -> Flow:
 def retry_beside_failure(context: df.DurableOrchestrationContext) -> Flow:
     options = df.RetryOptions(first_retry_interval_in_milliseconds=1000, max_number_of_attempts=2)
     try:
-        yield context.task_all([context.call_activity("boom"), context.call_activity_with_retry("boom", options)])
+        later = context.call_sub_orchestrator_with_retry("fails_later", options)
+        yield context.task_all([context.call_activity("boom"), later])
     except Exception:
         return (yield context.call_activity("hello", "x"))
+
+
+def fails_later(context: df.DurableOrchestrationContext) -> Flow:
+    yield context.create_timer(context.current_utc_datetime + timedelta(minutes=1))
+    raise ValueError
 
 
 @pytest.fixture
@@ -103,6 +109,7 @@ async def host(store: Store, compat: Compat) -> AsyncIterator[DurableHost]:
         collector,
         failing_all,
         retry_beside_failure,
+        fails_later,
     )
     invoker = FunctionsInvoker({code.__name__: code for code in flows}, {"hello": _hello, "boom": _boom})
     async with durable_host(invoker, store=store, compat=compat) as host:
