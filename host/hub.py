@@ -239,6 +239,8 @@ class TaskHub:
         return status
 
     async def _post(self, instance_id: str, kind: EventKind, text: str | None, name: str | None = None) -> None:
+        if instance_id.startswith(ENTITY):
+            raise UnknownInstance(instance_id)  # entities take operations alone
         event = Event(kind=kind, at=self._clock.now(), name=name, text=text)
         status = await self._store.post(Message(instance_id, event))
         if status is None:

@@ -16,6 +16,7 @@ from host.client_binding import PRIVATE, PUBLIC, ClientBinding
 from host.deliveries import Deliveries
 from host.functions import Kind
 from host.http.admin import Admin
+from host.http.anycase import any_case, query_of
 from host.http.entities import EntityApi
 from host.http.errors import BadRequest, http_error
 from host.http.management import Handler, InstanceApi
@@ -185,13 +186,13 @@ def _functions(triggers: HttpTriggers, sign_in: SignIn) -> Handler:
 def _add_management(web_app: web.Application, hub: TaskHub, binding: ClientBinding, keys: Keys) -> None:
     routes = InstanceApi(hub, binding).routes() + EntityApi(hub).routes()
     for method, path, handler in routes:
-        web_app.router.add_route(method, PUBLIC + path, _with_key(handler, keys))
-        web_app.router.add_route(method, PRIVATE + path, _for_this_machine(handler))
+        web_app.router.add_route(method, any_case(PUBLIC + path), _with_key(handler, keys))
+        web_app.router.add_route(method, any_case(PRIVATE + path), _for_this_machine(handler))
 
 
 def _with_key(handler: Handler, keys: Keys) -> Handler:
     async def handle(request: web.Request) -> web.Response:
-        key = request.query.get("code") or request.headers.get("x-functions-key")
+        key = request.headers.get("x-functions-key") or query_of(request).get("code")
         return await handler(request) if keys.allows_management(key) else web.Response(status=401)
 
     return handle

@@ -9,10 +9,11 @@ from aiohttp import web
 from host import defects, errors
 from host.entities import entity_id
 from host.http import query
+from host.http.anycase import query_of
 from host.http.errors import http_error
 from host.http.management import Handler
 from host.http.pages import Pages
-from host.http.payload import Payload, payload
+from host.http.payload import Payload, payload, text_of
 from host.http.views import entity_view
 from host.hub import TaskHub
 from host.telemetry import trace_context
@@ -32,9 +33,7 @@ class EntityApi:
         one = "/entities/{name}/{key}"
         return [
             ("GET", "/entities", self.list),
-            ("GET", "/entities/", self.list),
             ("GET", "/entities/{name}", self.list),
-            ("GET", "/entities/{name}/", self.list),
             ("GET", one, self.read),
             ("POST", one, self.signal),
             ("DELETE", one, self.delete),
@@ -58,11 +57,11 @@ class EntityApi:
 
     async def signal(self, request: web.Request) -> web.Response:
         """Send an operation without waiting for it."""
-        body = await request.text()
+        body = await text_of(request)
         if body and request.content_type != "application/json":
             body = json.dumps(body)  # what is not JSON passes as a string
         posted = payload(body, self._hub.options.compat, objects=False)
-        return await self._send(request, request.query.get("op", ""), posted)
+        return await self._send(request, query_of(request).get("op", ""), posted)
 
     async def delete(self, request: web.Request) -> web.Response:
         """Send the operation ``delete``."""

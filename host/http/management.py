@@ -17,10 +17,11 @@ from host import defects, errors
 from host.client_binding import ClientBinding
 from host.entities import ENTITY, entity_id, split
 from host.http import query
+from host.http.anycase import query_of
 from host.http.errors import BadRequest, http_error
 from host.http.listing import InstanceList
 from host.http.pages import Pages
-from host.http.payload import load, payload
+from host.http.payload import load, payload, text_of
 from host.http.views import history_view, instance_view, parsed, scheduler_view
 from host.hub import TaskHub
 from host.model import InstanceStatus, Status
@@ -48,9 +49,7 @@ class InstanceApi:
             ("POST", "/orchestrators/{name}", self.start),
             ("POST", "/orchestrators/{name}/{id}", self.start),
             ("GET", "/instances", self.list),
-            ("GET", "/instances/", self.list),
             ("DELETE", "/instances", self.purge_many),
-            ("DELETE", "/instances/", self.purge_many),
             ("GET", one, self.status),
             ("DELETE", one, self.purge),
             ("POST", f"{one}/raiseEvent/{{event}}", self.raise_event),
@@ -64,10 +63,10 @@ class InstanceApi:
     async def start(self, request: web.Request) -> web.Response:
         """Start an instance; with ``timeout`` wait for its end."""
         patience = query.seconds(request, "timeout")
-        posted = payload(await request.text(), self._hub.options.compat)
+        posted = payload(await text_of(request), self._hub.options.compat)
         name = request.match_info["name"]
         wanted = request.match_info.get("id")
-        version = request.query.get("version")
+        version = query_of(request).get("version")
         try:
             trace, state = trace_context(request.headers)
             instance_id = await self._hub.start(
@@ -123,7 +122,7 @@ class InstanceApi:
         """Raise an external event; its data is any JSON."""
         if request.can_read_body and request.content_type != "application/json":
             raise BadRequest("Only application/json request content is supported.")
-        text = await request.text()
+        text = await text_of(request)
         if text:
             load(text)
         call = self._hub.raise_event(request.match_info["id"], request.match_info["event"], text or "null")
@@ -131,20 +130,20 @@ class InstanceApi:
 
     async def terminate(self, request: web.Request) -> web.Response:
         """End an instance."""
-        return await _verb(self._hub.terminate(request.match_info["id"], request.query.get("reason")))
+        return await _verb(self._hub.terminate(request.match_info["id"], query_of(request).get("reason")))
 
     async def suspend(self, request: web.Request) -> web.Response:
         """Hold an instance."""
-        return await _verb(self._hub.suspend(request.match_info["id"], request.query.get("reason")))
+        return await _verb(self._hub.suspend(request.match_info["id"], query_of(request).get("reason")))
 
     async def resume(self, request: web.Request) -> web.Response:
         """Let a suspended instance go on."""
-        return await _verb(self._hub.resume(request.match_info["id"], request.query.get("reason")))
+        return await _verb(self._hub.resume(request.match_info["id"], query_of(request).get("reason")))
 
     async def rewind(self, request: web.Request) -> web.Response:
         """Run a failed instance again from its last good step."""
         try:
-            await self._hub.rewind(request.match_info["id"], request.query.get("reason"))
+            await self._hub.rewind(request.match_info["id"], query_of(request).get("reason"))
         except errors.UnknownInstance:
             return web.Response(status=404)
         except errors.NotFinished as error:
@@ -178,7 +177,7 @@ class InstanceApi:
 
     async def purge_many(self, request: web.Request) -> web.Response:
         """Forget all ended instances that match."""
-        if "createdTimeFrom" not in request.query:
+        if not query_of(request).get("createdTimeFrom"):
             raise BadRequest("Please provide value for 'createdTimeFrom' parameter.")
         wanted = query.instances(request, self._pages)
         deleted = await self._hub.purge_where(wanted) if wanted is not None else 0

@@ -7,12 +7,15 @@ from zlib import crc32
 from aiohttp import web
 
 from host import defects
+from host.http.anycase import query_of
 from host.http.errors import BadRequest
 from host.options import Compat
 
 CONTINUATION = "x-ms-continuation-token"
 PAGE = 100
 """Entries of a page for a reader that names no ``top`` (``OrchestrationStatusQueryCondition`` of the extension)."""
+LONGEST = 10_000
+"""Entries of a page, for one who asks for more."""
 
 
 class Pages:
@@ -25,12 +28,12 @@ class Pages:
 
     def top(self, request: web.Request) -> int | None:
         """Entries wanted; None: all."""
-        text = request.query.get("top")
+        text = query_of(request).get("top")
         if not text:
             return self._page
-        if not text.isdecimal() or not 1 <= int(text) <= 10_000:
-            raise BadRequest("The parameter 'top' must be a number from 1 to 10000.")
-        return int(text)
+        if not text.isdecimal() or not int(text):
+            raise BadRequest("The parameter 'top' must be a number from 1 on.")
+        return min(int(text), LONGEST)
 
     def token(self, request: web.Request) -> str | None:
         """The store's token of the page wanted; None: the first."""
@@ -46,7 +49,7 @@ class Pages:
         """Headers of a page. ``token``: the store's, of the next page."""
         if token is None:
             return {}
-        if not request.query.get("top") and not request.headers.get(CONTINUATION) and not self._said:
+        if not query_of(request).get("top") and not request.headers.get(CONTINUATION) and not self._said:
             self._said = True
             defects.first_page(self._route, PAGE)
         return {CONTINUATION: f"{self._mark(token)}.{token}"}

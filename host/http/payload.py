@@ -10,6 +10,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from aiohttp import web
+
 from host.http.errors import BadRequest
 from host.options import Compat
 
@@ -24,6 +26,18 @@ class Payload:
     """The function gets the value of ``text`` in its place."""
     readable: bool = True
     """Whether ``get_input()`` can read it."""
+
+
+async def text_of(request: web.Request) -> str:
+    """The body.
+
+    Raises:
+        BadRequest: It is no text.
+    """
+    try:
+        return await request.text()
+    except (UnicodeDecodeError, LookupError):
+        raise BadRequest("The request body is no text in the charset that the request names, or in UTF-8.") from None
 
 
 def payload(body: str, compat: Compat, *, objects: bool = True) -> Payload:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from aiohttp import web
 
+from host.http.anycase import query_of
 from host.http.errors import BadRequest
 from host.http.pages import Pages
 from host.model import EntityQuery, InstanceQuery, Status
@@ -19,13 +20,13 @@ _NEVER_HERE = frozenset({"canceled", "continuedasnew"})
 
 def flag(request: web.Request, name: str, default: bool = False) -> bool:
     """A boolean; the SDK writes ``True``."""
-    text = request.query.get(name)
+    text = query_of(request).get(name)
     return default if text is None else text.lower() == "true"
 
 
 def seconds(request: web.Request, name: str) -> float | None:
     """A duration in seconds; None: there is no such parameter."""
-    text = request.query.get(name)
+    text = query_of(request).get(name)
     if not text:
         return None
     try:
@@ -39,7 +40,7 @@ def seconds(request: web.Request, name: str) -> float | None:
 
 def when(request: web.Request, name: str) -> datetime | None:
     """An instant in ISO 8601; without a zone it is UTC."""
-    text = request.query.get(name)
+    text = query_of(request).get(name)
     if not text:
         return None
     try:
@@ -51,7 +52,8 @@ def when(request: web.Request, name: str) -> datetime | None:
 
 def instances(request: web.Request, pages: Pages) -> InstanceQuery | None:
     """Which instances are wanted; None: such as this host never has."""
-    words = [word.strip() for word in request.query.get("runtimeStatus", "").split(",") if word.strip()]
+    given = ",".join(query_of(request).getall("runtimeStatus", []))
+    words = [word.strip() for word in given.split(",") if word.strip()]
     known = {status.lower(): status for status in Status}
     for word in words:
         if word.lower() not in known and word.lower() not in _NEVER_HERE:
@@ -63,7 +65,7 @@ def instances(request: web.Request, pages: Pages) -> InstanceQuery | None:
         statuses=statuses,
         created_from=when(request, "createdTimeFrom"),
         created_to=when(request, "createdTimeTo"),
-        prefix=request.query.get("instanceIdPrefix", ""),
+        prefix=query_of(request).get("instanceIdPrefix", ""),
         top=pages.top(request),
         token=pages.token(request),
     )

@@ -170,6 +170,46 @@ async def test_bodies_must_be_json(api: Api) -> None:
     assert response.status == 400
 
 
+@pytest.mark.parametrize(
+    "path", ["/orchestrators/Approval/new", "/instances/x/raiseEvent/decided", "/entities/Keeper/k"]
+)
+@pytest.mark.parametrize("charset", ["utf-8", "no-such"])
+async def test_a_body_that_is_no_text_is_refused(host: HttpHost, api: Api, path: str, charset: str) -> None:
+    await api("POST", "/orchestrators/Approval/x")
+    headers = {"Content-Type": f"application/json; charset={charset}"}
+    response, error = await api("POST", path, data=b"\xff\xfe", headers=headers)
+    assert response.status == 400
+    assert "charset" in error["ExceptionMessage"]
+    assert await host.durable.hub.status("new") is None
+
+
+async def test_words_of_paths_and_query_names_match_in_any_case(host: HttpHost, api: Api) -> None:
+    await api("POST", "/Orchestrators/Approval/Case/", json={"a": 1})
+    await host.durable.hub.idle()
+    asked = {"SHOWHISTORY": "true", "showinput": "False"}
+    _, status = await api("GET", "/INSTANCES/Case/", params=asked)
+    assert (status["input"], status["historyEvents"] != []) == (None, True)
+    assert (await api("GET", "/instances/case"))[0].status == 404, "ids differ by case"
+    async with host.client.get(
+        "/Runtime/WebHooks/DurableTask/instances/Case", params={"Code": host.keys.system}
+    ) as found:
+        assert found.status == 202
+    assert (await api("POST", "/instances/Case/raiseevent/decided", json=1))[0].status == 202
+    await host.durable.settled("Case")
+    kept = {"CREATEDTIMEFROM": "2020-01-01", "RuntimeStatus": "Failed"}
+    assert (await api("DELETE", "/instances/", params=kept))[0].status == 404
+    assert (await api("GET", "/instances/Case"))[1]["runtimeStatus"] == "Completed"
+
+
+async def test_a_status_may_be_asked_for_several_times(host: HttpHost, api: Api) -> None:
+    await api("POST", "/orchestrators/sequence/done", json="1")
+    await api("POST", "/orchestrators/Approval/open")
+    await host.durable.hub.idle()
+    query = "/instances?runtimeStatus=Completed&runtimeStatus=Running"
+    async with host.client.get(f"/durabletask{query}") as response:
+        assert {each["instanceId"] for each in await response.json(content_type=None)} == {"done", "open"}
+
+
 async def test_live_id_is_a_conflict(api: Api) -> None:
     await api("POST", "/orchestrators/Approval/abc")
     response, error = await api("POST", "/orchestrators/Approval/abc")
@@ -274,8 +314,13 @@ async def test_malformed_queries_are_refused(api: Api, params: dict[str, str]) -
     assert next(iter(params)) in error["ExceptionMessage"]
 
 
-async def test_purge_many_needs_a_beginning(api: Api) -> None:
-    response, error = await api("DELETE", "/instances")
+async def test_a_page_has_at_most_ten_thousand_entries(api: Api) -> None:
+    assert (await api("GET", "/instances", params={"top": "100000"}))[0].status == 200
+
+
+@pytest.mark.parametrize("params", [{}, {"createdTimeFrom": ""}])
+async def test_purge_many_needs_a_beginning(api: Api, params: dict[str, str]) -> None:
+    response, error = await api("DELETE", "/instances", params=params)
     assert response.status == 400
     assert "createdTimeFrom" in error["ExceptionMessage"]
 
@@ -349,6 +394,15 @@ async def test_an_entity_is_known_as_an_instance_by_its_exact_id(host: HttpHost,
     assert (await api("GET", f"/instances/{instance_id}"))[0].status == 404
     response, answer = await api("DELETE", f"/instances/{instance_id}")
     assert (response.status, answer) == (200, {"instancesDeleted": 0}), "no 404: as HttpApiHandler.cs has it"
+
+
+@pytest.mark.parametrize("verb", ["terminate", "suspend", "resume", "rewind", "raiseEvent/x"])
+@pytest.mark.parametrize("instance_id", ["@keeper@k", "@nope@k", "@", "@@k"])
+async def test_entities_take_operations_alone(host: HttpHost, api: Api, verb: str, instance_id: str) -> None:
+    await api("POST", "/entities/Keeper/k", params={"op": "keep"}, json="1")
+    assert (await api("POST", f"/instances/{instance_id}/{verb}"))[0].status == 404
+    await host.durable.hub.idle()
+    assert (await api("GET", "/entities/Keeper/k"))[1] == 1
 
 
 async def test_an_entity_is_purged_by_its_id_though_it_is_running(host: HttpHost, api: Api) -> None:
