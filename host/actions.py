@@ -100,6 +100,8 @@ class Decision:
     failure: Failure | None = None
     custom_status: str | None = None
     """JSON text; None: as before."""
+    stateless: bool = False
+    """The code ended in a way of which the SDK tells no actions: neither those of this turn nor earlier ones."""
 
 
 def numbered(action: Action) -> bool:

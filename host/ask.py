@@ -113,7 +113,7 @@ class Asker:
         try:
             await self._invoker.invoke(_invocation(self._invoker, question.instance, run=feed))
         except FunctionFailed as failed:
-            return Answer(_raised(failed), replay((), events, greedy=self._greedy))
+            return Answer(_raised(failed), replay((), events, greedy=self._greedy), whole=whole)
         advance = feed.result()
         position = resident.position(advance, events)
         if not whole and position.continued is not None and position.unread:
@@ -132,7 +132,8 @@ class Asker:
         if found is None:
             return replace(cold, resident=resident)
         log.error(
-            "Instance %s: living code and cold replay differ in %s; cold replay counts. Please report it.",
+            "Instance %s: living code and cold replay differ in %s; cold replay counts. Unless the code is not "
+            "deterministic, please report it.",
             question.instance.instance_id,
             found,
         )

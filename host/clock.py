@@ -76,8 +76,14 @@ class VirtualClock:
         self._settlers.append(idle)
 
     async def advance(self, by: timedelta | None = None, **units: float) -> None:
-        """Move time by ``by`` or ``timedelta(**units)``; what falls due happens in order, each at its instant."""
-        await self.advance_to(self._now + (timedelta(**units) if by is None else by))
+        """Move time by ``by`` or ``timedelta(**units)``; what falls due happens in order, each at its instant.
+
+        ValueError: It would go back.
+        """
+        span = timedelta(**units) if by is None else by
+        if span < timedelta(0):
+            raise ValueError("Time goes forward alone.")
+        await self.advance_to(self._now + span)
 
     async def advance_to(self, when: datetime) -> None:
         """Move time to ``when``."""

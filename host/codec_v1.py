@@ -79,9 +79,9 @@ def decision(output: str) -> Decision:
     try:
         return _decision(json.loads(output))
     except _NotRead as refusal:
-        return Decision((), error=str(refusal))
+        return Decision((), error=str(refusal), stateless=True)
     except _MALFORMED:
-        return Decision((), error="The orchestrator did not return an orchestration state.")
+        return Decision((), error="The orchestrator did not return an orchestration state.", stateless=True)
 
 
 def decision_of_failure(failed: FunctionFailed) -> Decision:
@@ -91,12 +91,14 @@ def decision_of_failure(failed: FunctionFailed) -> Decision:
     """
     text, label, state = failed.text.rpartition(STATE_LABEL)
     try:
-        known = _decision(json.loads(state)) if label else Decision(())
+        known = _decision(json.loads(state)) if label else Decision((), stateless=True)
     except (_NotRead, *_MALFORMED):
-        known = Decision(())
+        known = Decision((), stateless=True)
     error = known.error or (text if label else failed.text) or failed.type
     shown = Failure(failed.type, error, failed.frames)
-    return Decision(known.actions, error=error, failure=shown, custom_status=known.custom_status)
+    return Decision(
+        known.actions, error=error, failure=shown, custom_status=known.custom_status, stateless=known.stateless
+    )
 
 
 def _decision(state: Wire) -> Decision:

@@ -72,8 +72,17 @@ def event_again(question: Question, answer: Answer) -> None:
         )
 
 
-def late_cancel(question: Question, answer: Answer) -> None:
+def contradicted(question: Question, answer: Answer) -> None:
     """The instance fails as non-deterministic. Is it the code's doing?"""
+    if answer.decision.stateless:
+        failure = answer.decision.failure
+        log.warning(
+            "no-state: instance %s fails as non-deterministic, as on Azure, because its code ended past the SDK, which "
+            "then tells no actions: %s",
+            question.instance.instance_id,
+            f"{failure.type} at {' < '.join(reversed(failure.frames)) or 'no known place'}" if failure else "no state",
+        )
+        return
     events = (*question.before, *question.new)
     if next(contradictions(question.before, _meant(answer, events)), None) is None:
         log.warning(

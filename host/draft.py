@@ -28,6 +28,8 @@ class Draft:
         self.instance = loaded.instance
         self.at = now if intake.past.at is None else max(now, intake.past.at)
         self.new: list[Event] = [Event(kind=EventKind.TURN_STARTED, at=self.at), *intake.events]
+        self.history = loaded.history
+        """Before the turn, where it was read."""
         self.custom_status = loaded.instance.custom_status
         self.waits = dict(loaded.instance.waits)
         self.cancelled: list[int] = []
@@ -41,7 +43,7 @@ class Draft:
     @property
     def question(self) -> Question:
         """What the code is asked."""
-        return Question(self.instance, self.intake.past, self.loaded.history, tuple(self.new))
+        return Question(self.instance, self.intake.past, self.history, tuple(self.new))
 
     @property
     def goes_on(self) -> bool:

@@ -5,6 +5,7 @@ HubError
 ├── UnknownInstance     no such instance
 ├── InvalidInstanceId   an id that the rules of Durable Functions forbid
 ├── AlreadyRunning      start: an instance of that id has not ended
+├── OwnChild            sub-orchestration: the id is that of its parent
 ├── AlreadyFinished     raise, terminate, suspend, ...: the instance has ended
 ├── NotFinished         purge, rewind, restart: the instance has not ended
 └── WrongState          suspend of a suspended, resume of a running, rewind of a completed one
@@ -23,7 +24,7 @@ class UnknownFunction(HubError):
     """No function of that kind and name."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
-        names = ", ".join(sorted(known)) or "none"
+        names = ", ".join(sorted(set(known))) or "none"
         super().__init__(f"The app has no {kind} function named '{name}'. Known: {names}.")
         self.kind = kind
         self.name = name
@@ -48,6 +49,14 @@ class AlreadyRunning(HubError):
         super().__init__(f"An Orchestration instance with the status {status} already exists.")
         self.instance_id = instance_id
         self.status = status
+
+
+class OwnChild(HubError):
+    """A sub-orchestration would have the id of its parent, or of its parent's parent."""
+
+    def __init__(self, instance_id: str) -> None:
+        super().__init__(f"A sub-orchestration cannot have the id of its parent ('{instance_id}').")
+        self.instance_id = instance_id
 
 
 class AlreadyFinished(HubError):

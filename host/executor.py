@@ -14,9 +14,8 @@ from typing import Any, TypeVar
 
 from host.call import Call, Outcome
 from host.functions import Function
-from host.invocation import FunctionFailed
 from host.loop import Loop
-from host.runner import frames, run_async, run_sync
+from host.runner import run_async, run_sync
 from host.threads import Threads
 
 T = TypeVar("T")
@@ -41,7 +40,7 @@ class Executor:
         """Start a function at once; awaited on the caller's loop."""
         if function.is_async:
             return self._loop.call(_run_async(function, call))
-        return self._threads.start(partial(_run_sync, function, call))
+        return self._threads.start(partial(run_sync, function, call))
 
     def start(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
         """Run a coroutine on the functions' loop."""
@@ -74,25 +73,10 @@ class Executor:
             await self._loop.close()
 
 
-def _run_sync(function: Function, call: Call) -> Outcome:
-    try:
-        return run_sync(function, call)
-    except (SystemExit, KeyboardInterrupt) as error:
-        raise _left(error) from None
-
-
 async def _run_async(function: Function, call: Call) -> Outcome:
     if (task := asyncio.current_task()) is not None:
         task.set_name(function.name)
-    try:
-        return await run_async(function, call)
-    except (SystemExit, KeyboardInterrupt) as error:
-        raise _left(error) from None
-
-
-def _left(error: BaseException) -> FunctionFailed:
-    """An app that leaves the process by an exception would stop the loop of all others."""
-    return FunctionFailed(type(error).__name__, str(error), frames(error))
+    return await run_async(function, call)
 
 
 async def _release() -> None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import get_args
 
+from host.errors import UnknownFunction
 from host.invocation import FunctionFailed, Invocation, Invoker, Kind
 from host.model import Event, EventKind
 from host.store import Store
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 @dataclass(slots=True)
@@ -34,7 +38,17 @@ class FaultyInvoker:
     def fail(
         self, name: str, times: int, error: Exception, attempt: int | None = None, instance: str | None = None
     ) -> None:
-        """Have the next ``times`` calls that fit raise. ValueError: no call will ever be that attempt."""
+        """Have the next ``times`` calls that fit raise.
+
+        Raises:
+            UnknownFunction: There is none of that name.
+            ValueError: No call will ever be that one.
+        """
+        known = {low: each for kind in KINDS for low, each in self.known(kind).items()}
+        if name.lower() not in known:
+            raise UnknownFunction("durable", name, known.values())
+        if times < 1:
+            raise ValueError("At least one call has to fail.")
         if attempt is not None and attempt < 1:
             raise ValueError("The first attempt is 1.")
         if attempt is not None and name.lower() not in self.known("activity"):

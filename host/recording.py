@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import azure.durable_functions as df
+from azure.functions.decorators.function_app import FunctionBuilder
 
 from host import codec_v1 as codec
 from host.actions import AskEntity, CallActivity, CallChild, CreateTimer, Leaf
@@ -54,7 +55,9 @@ def export(history: Sequence[Mapping[str, Any]], status: InstanceStatus, compat:
 
 
 def replay(recorded: Mapping[str, Any], orchestrator: Callable[..., Any]) -> list[Divergence]:
-    """Drive ``orchestrator`` (the plain generator function) over a recording; [] means that it still fits.
+    """Drive ``orchestrator`` (the generator function, or what the SDK's decorator made of it) over a recording.
+
+    [] means that it still fits.
 
     The list ends with the first turn that diverges: what follows would only be a consequence. Inputs are compared too;
     that one says more than the recorded one (a member is new) is no divergence.
@@ -62,10 +65,17 @@ def replay(recorded: Mapping[str, Any], orchestrator: Callable[..., Any]) -> lis
     if recorded.get("format") != FORMAT:
         raise ValueError(f"The recording has format {recorded.get('format')}; this host reads {FORMAT}.")
     events = [unwire(event) for event in recorded["history"]]
-    handle = df.Orchestrator.create(orchestrator)
+    handle = df.Orchestrator.create(_plain(orchestrator))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the SDK warns of events that came before their wait
         return _first(recorded, handle, events)
+
+
+def _plain(orchestrator: Any) -> Callable[..., Any]:
+    if isinstance(orchestrator, FunctionBuilder):  # what @app.orchestration_trigger leaves under the function's name
+        orchestrator = orchestrator._function.get_user_function()
+    plain: Callable[..., Any] = getattr(orchestrator, "orchestrator_function", orchestrator)
+    return plain
 
 
 def bodies(recorded: Mapping[str, Any]) -> Iterator[str]:

@@ -5,6 +5,7 @@ Used in the host's own process and in the child process of ``--isolate``; the ru
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import os
@@ -75,12 +76,27 @@ def _trace(call: Call) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _failures(function: Function) -> Iterator[None]:
+    """Also of what is no ``Exception``: it would end the loop or the task of others, and nobody would hear of it."""
     try:
         yield
-    except Exception as error:
+    except BaseException as error:
+        if ended_by_host(error):
+            raise
         # The SDK wraps what an orchestrator raised; its cause is what a reader looks for.
         cause = error.__cause__ if function.kind is Kind.ORCHESTRATION and error.__cause__ is not None else error
         raise FunctionFailed(type(cause).__name__, text_of(error), frames(cause)) from error
+
+
+def ended_by_host(error: BaseException) -> bool:
+    """Whether the running call was given up; a function may raise CancelledError by itself, too."""
+    return isinstance(error, asyncio.CancelledError) and (task := _current_task()) is not None and task.cancelling() > 0
+
+
+def _current_task() -> asyncio.Task[Any] | None:
+    try:
+        return asyncio.current_task()
+    except RuntimeError:  # a thread without a loop
+        return None
 
 
 def text_of(error: BaseException) -> str:

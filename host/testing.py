@@ -33,7 +33,7 @@ from host.invocation import FunctionFailed, Invocation, Invoker, Kind
 from host.model import InstanceStatus
 from host.options import Compat, HubOptions
 from host.recording import export
-from host.runner import text_of
+from host.runner import ended_by_host, text_of
 from host.store import Store
 from host.store.memory import MemoryStore
 
@@ -101,7 +101,9 @@ class FunctionsInvoker:
             else:
                 result = await asyncio.to_thread(function, argument)
             return str(converters.ActivityTriggerConverter.encode(result, expected_type=None).value)
-        except Exception as error:
+        except BaseException as error:
+            if ended_by_host(error):
+                raise
             cause = error.__cause__ if invocation.kind == "orchestrator" and error.__cause__ else error
             raise FunctionFailed(type(cause).__name__, text_of(error), _frames(cause)) from error
 

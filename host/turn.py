@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from host.actions import HTTP_ACTIVITY, AskEntity, CallActivity, CallChild, Leaf
 from host.ask import Answer, Asker
 from host.clock import Clock
-from host.defects import DefectLog, event_again, late_cancel
+from host.defects import DefectLog, contradicted, event_again
 from host.determinism import contradictions
 from host.draft import Draft
-from host.errors import SessionLost, UnknownFunction
+from host.errors import HubError, OwnChild, SessionLost, UnknownFunction
 from host.intake import Finished, Intake, deliverable, gather
 from host.invocation import Invoker, Kind
 from host.model import EventKind, InstanceStatus
@@ -111,6 +111,8 @@ class Turns:
             self._defects.report(loaded.instance.instance_id, intake.events, answer.position)
             if answer.whole and answer.position.continued is not None:
                 event_again(draft.question, answer)
+        if answer.decision.stateless and not answer.whole:
+            draft.history = await self._store.history(loaded.instance.instance_id)
         progress = await self._commit(self._apply(draft, answer))
         if answer.resident is not None and draft.goes_on and not answer.position.stuck:
             answer.resident.settle(draft.written, len(draft.new))
@@ -132,15 +134,18 @@ class Turns:
                 f"It has more than {self._options.max_actions} actions, which maxOrchestrationActions of host.json "
                 "does not allow."
             )
-        if (contradiction := next(contradictions(draft.loaded.history, position), None)) is not None:
+        if decision.stateless and self._fixed:
+            return draft.failed(decision.error or "", decision.failure)
+        if (contradiction := next(contradictions(draft.history, position), None)) is not None:
             if not self._fixed:
-                late_cancel(draft.question, answer)
-            return draft.failed(f"Non-Deterministic workflow detected: {contradiction}", bare=True)
+                contradicted(draft.question, answer)
+            failure = decision.failure if decision.stateless else None
+            return draft.failed(f"Non-Deterministic workflow detected: {contradiction}", failure, bare=True)
         draft.custom_status = status or draft.custom_status
         try:
             self._schedule(draft, position)
-        except UnknownFunction as unknown:
-            return draft.failed(str(unknown))
+        except HubError as refusal:
+            return draft.failed(str(refusal))
         draft.waits = dict(position.waits)
         ended = decision.error is not None or decision.done
         if not ended or position.open or (position.stuck and not self._fixed):
@@ -156,17 +161,20 @@ class Turns:
         for number, leaf in sorted(position.started.items()):
             if past.created(number):
                 continue
-            self._check(leaf)
+            self._check(leaf, draft.instance)
             draft.schedule(number, leaf, position.requests.get(number), self._options)
         fired = {event.task for event in draft.new if event.kind is EventKind.TIMER_FIRED}
         draft.cancelled = sorted(position.cancelled - fired - past.cancelled)
 
-    def _check(self, leaf: Leaf) -> None:
+    def _check(self, leaf: Leaf, instance: InstanceStatus) -> None:
         match leaf:
             case CallActivity(name=name) if name != HTTP_ACTIVITY:
                 self._require("activity", name)
-            case CallChild(name=name):
+            case CallChild(name=name, instance=child):
                 self._require("orchestrator", name)
+                taken = (instance.instance_id, instance.parent and instance.parent.instance)
+                if child is not None and child in taken and not self._fixed:  # under ``fixed`` the call fails alone
+                    raise OwnChild(child)
             case AskEntity(entity=entity):
                 self._require("entity", entity[1:].partition("@")[0])
 

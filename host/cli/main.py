@@ -101,8 +101,8 @@ def _add_export(verb: argparse.ArgumentParser) -> None:
 
 
 def _add_advance(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("--days", type=float, default=0)
-    verb.add_argument("--hours", type=float, default=0)
+    for unit in ("days", "hours", "minutes", "seconds"):
+        verb.add_argument(f"--{unit}", type=float, default=0)
 
 
 def _add_doctor(verb: argparse.ArgumentParser) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -126,7 +127,8 @@ def export(options: argparse.Namespace) -> int:
 
 def advance(options: argparse.Namespace) -> int:
     """Move the virtual clock of a host that was started with ``--clock virtual``."""
-    answer = Api(options.data).admin("POST", "/clock/advance", {"seconds": options.days * 86400 + options.hours * 3600})
+    span = timedelta(days=options.days, hours=options.hours, minutes=options.minutes, seconds=options.seconds)
+    answer = Api(options.data).admin("POST", "/clock/advance", {"seconds": span.total_seconds()})
     print(f"It is now {answer['now']}.")
     return 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 from aiohttp import web
@@ -128,10 +129,12 @@ class Admin:
         if not isinstance(self._clock, VirtualClock):
             raise BadRequest("The host runs on the system's clock: start it with --clock virtual.")
         try:
-            seconds = float((await request.json())["seconds"])
-        except (ValueError, TypeError, KeyError):
+            span = timedelta(seconds=float((await request.json())["seconds"]))
+        except (ValueError, TypeError, KeyError, OverflowError):
             raise BadRequest('The body must be {"seconds": number}.') from None
-        await self._clock.advance(seconds=seconds)
+        if span < timedelta(0):
+            raise BadRequest("Time goes forward alone.")
+        await self._clock.advance(span)
         return _json({"now": self._clock.now().isoformat()})
 
     async def run_function(self, request: web.Request) -> web.Response:

@@ -109,7 +109,11 @@ class AppProcess:
 
     def died(self) -> int:
         """Wait for the host to end by itself; its exit status."""
-        return self._process.wait(WAIT)
+        try:
+            return self._process.wait(WAIT)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise
 
     def stop(self) -> None:
         """End the host as Ctrl-C does. Raises AssertionError when it does not end well."""

@@ -205,6 +205,7 @@ SCRIPTS: Sequence[tuple[Function, Any, Sequence[Move]]] = [
     (test_compat.collector, None, [("item", n) for n in range(4)]),
     (test_compat.failing_all, None, [("never", 1)]),
     (test_compat.retry_beside_failure, None, [("advance", HOUR)]),
+    (test_compat.own_child, None, []),
     (test_compat.fails_later, None, [("advance", HOUR)]),
     (test_compat.retry_beside_a_timer, None, [("advance", HOUR)]),
     (test_compat.rounds, None, [("sold", n) for n in range(3)]),

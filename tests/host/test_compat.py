@@ -93,6 +93,13 @@ def retry_beside_failure(context: df.DurableOrchestrationContext) -> Flow:
         return (yield context.call_activity("hello", "x"))
 
 
+def own_child(context: df.DurableOrchestrationContext) -> Flow:
+    try:
+        yield context.call_sub_orchestrator("fails_later", None, context.instance_id)
+    except Exception:
+        return "refused"
+
+
 def fails_later(context: df.DurableOrchestrationContext) -> Flow:
     yield context.create_timer(context.current_utc_datetime + timedelta(minutes=1))
     raise ValueError
@@ -110,6 +117,7 @@ async def host(store: Store, compat: Compat) -> AsyncIterator[DurableHost]:
         failing_all,
         retry_beside_failure,
         fails_later,
+        own_child,
     )
     invoker = FunctionsInvoker({code.__name__: code for code in flows}, {"hello": _hello, "boom": _boom})
     async with durable_host(invoker, store=store, compat=compat) as host:
@@ -219,6 +227,15 @@ async def test_a_retry_beside_a_failure_in_one_task_all_shifts_all_numbers_on_az
     else:
         assert ended.output is None, "the end of the timer is taken for that of the activity"
         assert "ordered-scheduling" in caplog.text
+
+
+async def test_a_child_cannot_have_the_id_of_its_parent(host: DurableHost, compat: Compat) -> None:
+    ended = await host.run("own_child", instance_id="both")
+    if compat == "fixed":
+        assert ended.output == '"refused"'
+    else:
+        assert ended.status is Status.FAILED
+        assert "A sub-orchestration cannot have the id of its parent ('both')." in (ended.output or "")
 
 
 async def test_events_at_continue_as_new(host: DurableHost, compat: Compat, caplog: pytest.LogCaptureFixture) -> None:

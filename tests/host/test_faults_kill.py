@@ -9,7 +9,8 @@ import random
 import signal
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -28,6 +29,8 @@ LONGEST = 0.5
 """Seconds that a host lives under load."""
 LIVE = "/instances?runtimeStatus=Pending,Running&instanceIdPrefix=case-&top=1"
 CLIENTS = 4
+OPEN = 8
+"""Cases of a client that have not ended, at most."""
 LAST_PASS = 30
 """Of a crash point: a host dies at one of its first passes, drawn by lot."""
 CHECKS = 4
@@ -57,6 +60,7 @@ class _Load:
             self._start(host, self.doubtful.pop())
 
     def _ask(self, host: FaultyHost) -> None:
+        mine = deque[str]()
         while True:
             instance_id = self._next()
             try:
@@ -64,6 +68,17 @@ class _Load:
             except httpx.TransportError:
                 self.doubtful.append(instance_id)
                 return
+            mine.append(instance_id)
+            if len(mine) == OPEN and not self._ends(host, mine.popleft()):
+                return
+
+    def _ends(self, host: FaultyHost, instance_id: str) -> bool:
+        """Wait for its end; False: the host died first. In a backlog no two activities of a case would run at once."""
+        with suppress(httpx.TransportError):
+            while host.manage("GET", f"/instances/{instance_id}").status_code == 202:
+                time.sleep(0.01)
+            return True
+        return False
 
     def _next(self) -> str:
         with self._lock:

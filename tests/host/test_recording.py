@@ -68,6 +68,12 @@ async def test_a_recording_fits_the_code_that_made_it(recorded: dict[str, Any]) 
     assert replay(recorded, flow) == []
 
 
+async def test_a_decorated_function_is_taken_too(recorded: dict[str, Any]) -> None:
+    decorated = df.DFApp().orchestration_trigger(context_name="context")(flow)
+    assert replay(recorded, decorated) == []
+    assert replay(recorded, decorated._function.get_user_function()) == []
+
+
 async def test_the_first_step_that_changed_is_named(recorded: dict[str, Any]) -> None:
     def changed(context: df.DurableOrchestrationContext) -> Flow:
         yield context.call_activity("echo", context.get_input())

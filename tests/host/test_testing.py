@@ -13,6 +13,7 @@ import azure.durable_functions as df
 import pytest
 
 from host.clock import SystemClock, VirtualClock
+from host.errors import UnknownFunction
 from host.model import EventKind, Status
 from host.options import Compat
 from host.store import Store
@@ -194,11 +195,25 @@ async def test_a_failure_can_be_that_of_one_instance() -> None:
         assert [each.status for each in ended] == [Status.COMPLETED, Status.FAILED, Status.COMPLETED]
 
 
-@pytest.mark.parametrize(("name", "attempt"), [("sya", 1), ("greeting", 1), ("say", 0)])
+@pytest.mark.parametrize(("name", "attempt"), [("greeting", 1), ("say", 0)])
 async def test_a_failure_that_can_never_come_is_refused(name: str, attempt: int) -> None:
     async with durable_host(_app()) as host:
         with pytest.raises(ValueError, match="ttempt"):
             host.fail(name, attempt=attempt)
+        with pytest.raises(ValueError, match="At least one"):
+            host.fail("say", times=0)
+
+
+async def test_only_functions_of_the_app_can_fail() -> None:
+    async with durable_host(_app()) as host:
+        with pytest.raises(UnknownFunction, match=r"named 'sya'. Known: counter, greeting, say\."):
+            host.fail("sya")
+
+
+async def test_time_does_not_go_back() -> None:
+    async with durable_host(_app()) as host:
+        with pytest.raises(ValueError, match="forward"):
+            await host.advance(hours=-1)
 
 
 # --- long flows

@@ -166,6 +166,8 @@ def test_verbs(host: Process, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert "2 purged." in capsys.readouterr().out
 
     assert main(["advance", "--days", "2", *data]) == 0
+    assert main(["advance", "--hours", "-1", *data]) == 2
+    assert main(["advance", "--minutes", "30", "--seconds", "30", *data]) == 0
     assert "2026-01-07" in capsys.readouterr().out
     assert host.stop() == 0
     assert main(["instances", *data]) == 2

@@ -128,9 +128,19 @@ async def test_function_that_hangs_leaves_its_place_to_others(app: AppIndex, mon
     assert invoker.hanging == ("hang",), "the host does not wait for it"
 
 
-@pytest.mark.parametrize("name", ["quit", "quit_async"])
-async def test_function_that_exits_fails_and_the_host_lives_on(invoker: AppInvoker, name: str) -> None:
-    with pytest.raises(FunctionFailed, match="SystemExit"):
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [
+        ("quit", "SystemExit"),
+        ("quit_async", "SystemExit"),
+        ("give_up", "CancelledError"),
+        ("give_up_async", "CancelledError"),
+    ],
+)
+async def test_function_that_ends_by_no_exception_fails_and_the_host_lives_on(
+    invoker: AppInvoker, name: str, error: str
+) -> None:
+    with pytest.raises(FunctionFailed, match=error):
         await invoker.invoke(activity(name, '"x"'))
     assert await invoker.invoke(activity("log_it", '"x"')) == '"functions"'
 

@@ -211,6 +211,16 @@ async def quit_async(data: str) -> str:
     sys.exit(3)
 
 
+@app.activity_trigger(input_name="data")
+def give_up(data: str) -> str:
+    raise asyncio.CancelledError
+
+
+@app.activity_trigger(input_name="data")
+async def give_up_async(data: str) -> str:
+    raise asyncio.CancelledError
+
+
 @app.entity_trigger(context_name="context")
 def Counter(context: df.DurableEntityContext) -> None:
     value = context.get_state(lambda: 0)
