@@ -6,34 +6,25 @@ Reference: https://learn.microsoft.com/aspnet/core/fundamentals/routing#route-co
 from __future__ import annotations
 
 import re
-import uuid
 from collections.abc import Callable
-from datetime import datetime
-from decimal import Decimal
+
+from host.http.dates import is_datetime
+from host.http.numbers import integer, is_decimal, is_double
 
 Check = Callable[[str], bool]
 """Whether a value may stand in the path."""
 
+_GUID_D = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_GUID = re.compile(rf"[0-9a-f]{{32}}|{_GUID_D}|\{{{_GUID_D}\}}|\({_GUID_D}\)", re.IGNORECASE)
+"""The forms N, D, B and P of ``Guid.TryParse``."""
+_LOWEST, _HIGHEST = -(1 << 63), (1 << 63) - 1
+"""Bounds of a ``long``."""
 
-def _parses(kind: Callable[[str], object]) -> Check:
+
+def _number(low: int = _LOWEST, high: int = _HIGHEST) -> Check:
     def check(text: str) -> bool:
-        try:
-            kind(text)
-        except (ValueError, ArithmeticError):
-            return False
-        return True
-
-    return check
-
-
-def _integer(bits: int) -> Check:
-    limit = 1 << (bits - 1)
-    return lambda text: bool(re.fullmatch(r"[+-]?\d{1,20}", text)) and -limit <= int(text) < limit
-
-
-def _number(low: int | None, high: int | None) -> Check:
-    def check(text: str) -> bool:
-        return _integer(64)(text) and (low is None or int(text) >= low) and (high is None or int(text) <= high)
+        number = integer(text)
+        return number is not None and low <= number <= high
 
     return check
 
@@ -42,24 +33,31 @@ def _length(low: int, high: int | None = None) -> Check:
     return lambda text: len(text) >= low and (high is None or len(text) <= high)
 
 
+def _is_file(text: str) -> bool:
+    """Something other than dots follows the first dot of the last segment."""
+    return bool(text.rpartition("/")[2].partition(".")[2].strip("."))
+
+
 _PLAIN: dict[str, Check] = {
-    "int": _integer(32),
-    "long": _integer(64),
+    "int": _number(-(1 << 31), (1 << 31) - 1),
+    "long": _number(),
     "bool": lambda text: text.lower() in ("true", "false"),
-    "datetime": _parses(datetime.fromisoformat),
-    "decimal": _parses(Decimal),
-    "double": _parses(float),
-    "float": _parses(float),
-    "guid": _parses(uuid.UUID),
+    "datetime": is_datetime,
+    "decimal": is_decimal,
+    "double": is_double,
+    "float": is_double,
+    "guid": lambda text: _GUID.fullmatch(text) is not None,
     "alpha": lambda text: bool(re.fullmatch(r"[A-Za-z]*", text)),
     "required": bool,
+    "file": _is_file,
+    "nonfile": lambda text: not _is_file(text),
 }
 _WITH_ARGUMENTS: dict[str, Callable[..., Check]] = {
     "minlength": lambda low: _length(int(low)),
     "maxlength": lambda high: _length(0, int(high)),
     "length": lambda low, high=None: _length(int(low), int(high or low)),
-    "min": lambda low: _number(int(low), None),
-    "max": lambda high: _number(None, int(high)),
+    "min": lambda low: _number(low=int(low)),
+    "max": lambda high: _number(high=int(high)),
     "range": lambda low, high: _number(int(low), int(high)),
 }
 

@@ -8,12 +8,12 @@ Reference: https://learn.microsoft.com/aspnet/core/fundamentals/routing#route-te
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
-from urllib.parse import unquote
 
 from host.http.constraints import Check, constraint
+from host.http.paths import split_path
 
 T = TypeVar("T")
 
@@ -60,28 +60,26 @@ class Template:
         """Sort key: the smaller, the more specific."""
         return tuple(segment.rank for segment in self.segments)
 
-    def match(self, path: str) -> dict[str, str] | None:
-        """The route parameters of a path (percent-decoded), or None when it does not match."""
-        parts = [part for part in path.strip("/").split("/") if part] if path.strip("/") else []
+    def match(self, parts: Sequence[str]) -> dict[str, str] | None:
+        """The route parameters of a path as ``split_path`` gives it, or None when it does not match."""
+        # A slash at the end says something to a catch-all only.
+        named = parts if parts[-1] else parts[:-1]
         found: dict[str, str] = {}
         for index, segment in enumerate(self.segments):
-            if segment.rank >= 4:
-                return _rest(segment, "/".join(unquote(part) for part in parts[index:]), found)
-            if index >= len(parts):
+            if index >= len(named):
                 if not segment.may_be_absent:
                     return None
                 _add_default(segment.parameters[0], found)
-            elif not _match_segment(segment, unquote(parts[index]), found):
+            elif segment.rank >= 4:
+                return _rest(segment.parameters[0], parts[index:], found)
+            elif not _match_segment(segment, named[index], found):
                 return None
-        return found if len(parts) <= len(self.segments) else None
+        return found if len(named) <= len(self.segments) else None
 
 
-def _rest(segment: _Segment, text: str, found: dict[str, str]) -> dict[str, str] | None:
-    parameter = segment.parameters[0]
-    if not text:
-        _add_default(parameter, found)
-        return found
-    return found | {parameter.name: text} if parameter.accepts(text) else None
+def _rest(parameter: _Parameter, parts: Sequence[str], found: dict[str, str]) -> dict[str, str] | None:
+    text = "/".join(parts)
+    return found | {parameter.name: text} if parts[0] and parameter.accepts(text) else None
 
 
 def _add_default(parameter: _Parameter, found: dict[str, str]) -> None:
@@ -137,6 +135,10 @@ def _segment(text: str) -> _Segment:
     for match in _PARAMETER.finditer(text):
         literal = text[position : match.start()]
         parameter = _parameter(match)
+        if match["star"] and match[0] != text:
+            raise ValueError(f"the catch-all parameter '{match['name']}' must be a segment of its own")
+        if parameters and not literal:
+            raise ValueError(f"nothing stands between the parameters '{parameters[-1].name}' and '{parameter.name}'")
         group = f"(?P<p{len(parameters)}>"
         if parameter.optional and literal.endswith("."):
             pattern += re.escape(_plain(literal[:-1])) + rf"(?:\.{group}[^.]+))?"
@@ -200,9 +202,10 @@ class RouteTable(Generic[T]):
 
     def find(self, method: str, path: str) -> Match[T]:
         """The best route for a request; without one, the methods that the path does know (none: no such path)."""
+        parts = split_path(path)
         allowed: set[str] = set()
         for route in self._routes:
-            params = route.template.match(path)
+            params = route.template.match(parts)
             if params is None:
                 continue
             if route.methods is None or method in route.methods:
@@ -212,4 +215,5 @@ class RouteTable(Generic[T]):
 
     def has(self, path: str) -> bool:
         """Whether any route answers this path, by whatever method."""
-        return any(route.template.match(path) is not None for route in self._routes)
+        parts = split_path(path)
+        return any(route.template.match(parts) is not None for route in self._routes)
