@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from aiohttp import web
@@ -17,22 +16,19 @@ from host.deliveries import Deliveries
 from host.functions import Kind
 from host.http.admin import Admin
 from host.http.anycase import any_case, query_of
+from host.http.connection import SERVER, connections
 from host.http.entities import EntityApi
-from host.http.errors import BadRequest, http_error
+from host.http.failures import failures
 from host.http.management import Handler, InstanceApi
 from host.http.signin import SignIn, is_loopback
 from host.http.slowness import Patience, SlowClients
-from host.http.triggers import HttpTriggers, Target, build_routes, log_failure
+from host.http.triggers import HttpTriggers, Target, build_routes
 from host.hub import TaskHub
 from host.identity import Identities
-from host.invocation import FunctionFailed
 from host.invoker import AppInvoker
 from host.keys import Keys
-from host.runner import frames
 from host.schedule import TimerRunner
 from host.settings import StartupError
-
-log = logging.getLogger("host.server")
 
 MAX_BODY = 100 * 1024 * 1024
 """Bytes: https://learn.microsoft.com/azure/azure-functions/functions-bindings-http-webhook-trigger#limits."""
@@ -63,12 +59,14 @@ class Server:
     def __init__(
         self,
         runner: web.AppRunner,
+        accepting: asyncio.Server,
         triggers: HttpTriggers,
         binding: ClientBinding,
         keys: Keys,
         sweeping: asyncio.Task[None],
     ) -> None:
         self._runner = runner
+        self._accepting = accepting
         self._sweeping = sweeping
         self._triggers = triggers
         self.binding = binding
@@ -91,6 +89,7 @@ class Server:
     async def close(self) -> None:
         """Release the port."""
         self._sweeping.cancel()
+        self._accepting.close()
         await self._runner.cleanup()
 
 
@@ -137,7 +136,7 @@ async def serve(
     listener = listener or listen(app, options)
     invoker.client = listener.binding.text()
     slow = SlowClients(options.patience)
-    web_app = web.Application(client_max_size=options.max_body, middlewares=[_failures, slow.guard])
+    web_app = web.Application(client_max_size=options.max_body, middlewares=[failures, slow.guard])
     triggers = HttpTriggers(routes, options.keys, invoker, app.host_json.extensions.http)
     web_app.add_routes(Admin(app, hub, options.keys, timers, triggers, deliveries or Deliveries()).routes())
     _add_management(web_app, hub, listener.binding, options.keys)
@@ -145,14 +144,14 @@ async def serve(
     web_app.add_routes(sign_in.routes())
     web_app.router.add_route("*", "/{path:.*}", _functions(triggers, sign_in))
     web_app.on_response_prepare.append(_no_server_name)
-    runner = web.AppRunner(
-        web_app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS, keepalive_timeout=options.patience.idle
-    )
+    runner = web.AppRunner(web_app, shutdown_timeout=SHUTDOWN_SECONDS)
     await runner.setup()
-    await web.SockSite(runner, listener.socket, backlog=BACKLOG).start()
     assert runner.server is not None
+    accepting = await asyncio.get_running_loop().create_server(
+        connections(runner.server, options.patience.idle), sock=listener.socket, backlog=BACKLOG
+    )
     sweeping = asyncio.create_task(slow.sweep(runner.server))
-    return Server(runner, triggers, listener.binding, options.keys, sweeping)
+    return Server(runner, accepting, triggers, listener.binding, options.keys, sweeping)
 
 
 def _origin(address: str, port: int) -> str:
@@ -209,25 +208,7 @@ def _for_this_machine(handler: Handler) -> Handler:
 
 
 async def _no_server_name(_: web.Request, response: web.StreamResponse) -> None:
-    response.headers["Server"] = "Functions"
-
-
-@web.middleware
-async def _failures(
-    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-) -> web.StreamResponse:
-    """No exception reaches aiohttp's own log, which would print its text."""
-    try:
-        return await handler(request)
-    except BadRequest as error:
-        return http_error(400, str(error), error)
-    except web.HTTPException:
-        raise
-    except (ConnectionError, web.RequestPayloadError):
-        return web.Response(status=400)  # the caller hung up
-    except Exception as error:
-        log_failure(log, "The host", FunctionFailed(type(error).__name__, "", frames(error, of_host=True)))
-        return http_error(500, "An error has occurred.")
+    response.headers["Server"] = SERVER
 
 
 def describe_functions(app: AppIndex, server: Server) -> str:

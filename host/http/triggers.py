@@ -27,6 +27,8 @@ log = logging.getLogger("host.http")
 ALL_METHODS = frozenset({"GET", "POST", "DELETE", "HEAD", "PATCH", "PUT", "OPTIONS"})
 RESERVED = frozenset({"admin", "runtime", "durabletask", ".auth"})
 """First segments that no function may take (the first two are Azure's rule)."""
+FINAL = range(200, 1000)
+"""Status codes that may end a request. Kestrel writes any number; callers wait for more after those below 200."""
 _OURS = frozenset({"content-length", "transfer-encoding", "connection"})
 """Headers that the server itself sets."""
 
@@ -168,6 +170,11 @@ class HttpTriggers:
                 log_failure(log, target.function.name, failure)
                 return web.Response(status=500)
             assert isinstance(answer, HttpResponse)
+            if answer.status not in FINAL:
+                log.error(
+                    "%s answered with status %d, which ends no request: 500.", target.function.name, answer.status
+                )
+                answer = HttpResponse(500, (), b"")
             span.set("http.response.status_code", answer.status)
         return _response(answer)
 
