@@ -19,7 +19,7 @@ from host.testing_http import HttpHost, http_host
 
 wire_app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
 CANARY = "canary-value"
-PACKED = gzip.compress(b"x" * 5000)
+PACKED = gzip.compress(b"x" * 5000, mtime=0)
 
 
 @wire_app.route(route="raw")
