@@ -1,7 +1,7 @@
 """Timer triggers: each due instant runs once, also over restarts.
 
-The next due instant is written before a run begins: a crash may lose that run, it never repeats it. What was missed
-while the host was down is caught up by one run, marked past due.
+The next due instant is written before a run begins: a crash may lose that run, it never repeats it. The run waits while
+it cannot be written. What was missed meanwhile, or while the host was down, is caught up by one run, marked past due.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from host.app import AppIndex
 from host.call import Call
 from host.clock import Clock
+from host.due_times import Due, DueTimes
 from host.functions import Function, Kind
 from host.http.triggers import log_failure
 from host.invocation import FunctionFailed
 from host.invoker import AppInvoker
-from host.keys import read_private_json, write_private_json
 from host.ncrontab import Schedule, parse_schedule
 from host.retry import with_retries
 from host.settings import StartupError, resolve
@@ -36,6 +36,8 @@ ZONE = "WEBSITE_TIME_ZONE"
 _MONITORED = timedelta(minutes=1)
 """Shorter intervals are not remembered over restarts, as on Azure."""
 _LATE = timedelta(seconds=1)
+_AGAIN = timedelta(seconds=5)
+"""Between two tries to write."""
 
 
 @dataclass(frozen=True)
@@ -47,28 +49,6 @@ class Timer:
     text: str
     run_on_startup: bool
     monitored: bool
-
-
-class DueTimes:
-    """When each timer is due next and ran last; in a file, or in memory only."""
-
-    def __init__(self, path: Path | None = None) -> None:
-        self._path = path
-        self._entries: dict[str, dict[str, str]] = read_private_json(path) if path else {}
-
-    def get(self, timer: Timer) -> tuple[datetime | None, datetime | None]:
-        """Last and next; None of a timer that is new, or has another schedule now."""
-        entry = self._entries.get(timer.function.name, {})
-        if entry.get("schedule") != timer.text:
-            return None, None
-        return _instant(entry.get("last")), _instant(entry.get("next"))
-
-    def set(self, timer: Timer, last: datetime | None, due: datetime) -> None:
-        """Remember; durable on return if the timer is monitored."""
-        entry = {"schedule": timer.text, "next": due.isoformat()} | ({"last": last.isoformat()} if last else {})
-        self._entries[timer.function.name] = entry
-        if self._path and timer.monitored:
-            write_private_json(self._path, self._entries)
 
 
 class TimerRunner:
@@ -118,20 +98,32 @@ class TimerRunner:
 
     async def _watch(self, timer: Timer) -> None:
         now = self.clock.now()
-        _, due = self._due.get(timer)
-        if due is None or not timer.monitored:
-            due = timer.schedule.next_after(now)
-            self._due.set(timer, None, due)
-        if timer.run_on_startup and due > now:
+        known = self._known(timer)
+        if known is None or not timer.monitored:
+            known = Due(timer.text, timer.schedule.next_after(now))
+            self._remember(timer, known)
+        if timer.run_on_startup and known.next > now:
             await self._run(timer, past_due=False)
+        due = known.next
         while True:
             await self.clock.sleep_until(due)
-            now = self.clock.now()
-            late = now - due > _LATE
-            # Not before the instant just served, should the machine's clock have been set back.
-            last, due = due, timer.schedule.next_after(max(now, due))
-            self._due.set(timer, last, due)
+            late = self.clock.now() - due > _LATE
+            while not self._remember(timer, served := self._served(timer, due)):
+                await self.clock.sleep_until(self.clock.now() + _AGAIN)
+                late = True
+            due = served.next
             await self._run(timer, past_due=late)
+
+    def _known(self, timer: Timer) -> Due | None:
+        return self._due.get(timer.function.name, timer.text)
+
+    def _remember(self, timer: Timer, due: Due) -> bool:
+        return self._due.set(timer.function.name, due, durable=timer.monitored)
+
+    def _served(self, timer: Timer, due: datetime) -> Due:
+        """What is to be remembered once the run of an instant begins."""
+        # Not before the instant just served, should the machine's clock have been set back.
+        return Due(timer.text, timer.schedule.next_after(max(self.clock.now(), due)), last=due)
 
     async def _run(self, timer: Timer, past_due: bool) -> None:
         # A run of its own task: stopping the watch does not cut it.
@@ -183,10 +175,10 @@ class TimerRunner:
             self._pausing.discard(task)
 
     def _datum(self, timer: Timer, past_due: bool) -> dict[str, Any]:
-        last, due = self._due.get(timer)
+        known = self._known(timer)
         status = {
-            "Last": last.isoformat() if last else None,
-            "Next": due.isoformat() if due else None,
+            "Last": known.last.isoformat() if known and known.last else None,
+            "Next": known.next.isoformat() if known else None,
             "LastUpdated": self.clock.now().isoformat(),
         }
         return {"IsPastDue": past_due, "Schedule": {"AdjustForDST": True}, "ScheduleStatus": status}
@@ -223,7 +215,3 @@ def _zone(environ: Mapping[str, str]) -> tzinfo:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError) as error:
         raise StartupError(f"{ZONE} names no IANA time zone.") from error
-
-
-def _instant(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None

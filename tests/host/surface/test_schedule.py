@@ -12,6 +12,7 @@ import pytest
 
 from host.app import AppIndex, load_app
 from host.clock import VirtualClock
+from host.due_times import DueTimes
 from host.schedule import read_timers
 from host.settings import StartupError
 from host.testing_http import http_host
@@ -83,6 +84,54 @@ async def test_restart_in_the_same_instant_runs_nothing_twice(tmp_path: Path) ->
             await host.durable.advance(minutes=1, seconds=30)
     assert len(seen()) == 1
     assert file.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Path:
+    """Where ``data`` leads: moved away, nothing in ``data`` can be written, nor is anything there."""
+    (tmp_path / "data").symlink_to(tmp_path / "disk")
+    return tmp_path / "disk"
+
+
+async def test_a_timer_waits_while_its_next_instant_cannot_be_written_and_goes_on(
+    tmp_path: Path, disk: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    app, file = make_app(tmp_path), tmp_path / "data" / "timers.json"
+    disk.mkdir()
+    async with http_host(app, clock=VirtualClock(START), timer_file=file) as host:
+        await host.durable.advance(hours=1)
+        away = disk.rename(tmp_path / "away")
+        await host.durable.advance(hours=2, minutes=30)
+        assert len(seen()) == 1
+        assert caplog.text.count("timers.json cannot be written (FileExistsError)") == 1
+        away.rename(disk)
+        await host.durable.advance(minutes=1)
+        await host.durable.advance(hours=1)
+        assert [(past_due, datetime.fromisoformat(last).hour) for past_due, last, _ in seen()] == [
+            (False, 10),
+            (True, 11),
+            (False, 13),
+        ]
+    assert caplog.text.count("timers.json can be written again") == 1
+    async with http_host(app, clock=VirtualClock(START + timedelta(hours=4)), timer_file=file) as host:
+        await host.durable.advance(minutes=59)
+    assert len(seen()) == 3, "what ran while it was late is remembered"
+
+
+async def test_a_timer_whose_first_instant_cannot_be_written_runs_at_that_instant(tmp_path: Path, disk: Path) -> None:
+    app = make_app(tmp_path)
+    async with http_host(app, clock=VirtualClock(START), timer_file=tmp_path / "data" / "timers.json") as host:
+        await host.durable.advance(minutes=30)
+        disk.mkdir()
+        await host.durable.advance(minutes=30)
+        assert [past_due for past_due, _, _ in seen()] == [False]
+
+
+@pytest.mark.parametrize("entry", ["1", '{"schedule": "0 0 * * * *"}', '{"schedule": "x", "next": "soon"}'])
+def test_a_file_without_times_is_refused(tmp_path: Path, entry: str) -> None:
+    (tmp_path / "timers.json").write_text(f'{{"tick": {entry}}}')
+    with pytest.raises(StartupError, match=r"timers\.json does not hold times of timers"):
+        DueTimes(tmp_path / "timers.json")
 
 
 async def test_changed_schedule_begins_anew(tmp_path: Path) -> None:
