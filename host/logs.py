@@ -17,6 +17,7 @@ current_trace: ContextVar[str | None] = ContextVar("current_trace", default=None
 """W3C traceparent of the running function."""
 current_instance: ContextVar[str | None] = ContextVar("current_instance", default=None)
 """Orchestration instance that the running function works for."""
+_NOTHING = logging.CRITICAL + 1
 
 
 class Correlate(logging.Filter):
@@ -67,11 +68,17 @@ def _exception(record: logging.LogRecord) -> str:
 
 
 def set_up(style: str, level: str) -> None:
-    """Log to the standard error stream what is at least as grave as ``level``."""
+    """Log to the standard error stream what is at least as grave as ``level`` (``none``: nothing).
+
+    Call once, before the app is imported: the app may add handlers of its own and change the level of any logger. What
+    the host shows stays as it is told here.
+    """
+    number = _NOTHING if level == "none" else logging.getLevelNamesMapping()[level.upper()]
     handler = logging.StreamHandler()
+    handler.setLevel(number)
     handler.addFilter(Correlate())
     handler.setFormatter(JsonFormatter() if style == "json" else TextFormatter())
-    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    logging.getLogger("azure").setLevel(max(logging.WARNING, logging.getLogger().level))
+    logging.basicConfig(level=number, handlers=[handler], force=True)
+    logging.getLogger("azure").setLevel(max(logging.WARNING, number))
     # aiohttp would log the text of exceptions and the query strings of malformed requests.
     logging.getLogger("aiohttp").setLevel(logging.CRITICAL)

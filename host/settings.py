@@ -30,7 +30,7 @@ LOG_LEVELS: dict[LogLevel, str] = {
     "warning": "warning",
     "error": "error",
     "critical": "critical",
-    "none": "critical",
+    "none": "none",
 }
 _TOKEN = re.compile(r"[-!#$%&'*+.^_`|~0-9A-Za-z]+")
 """https://www.rfc-editor.org/rfc/rfc9110#name-tokens"""
@@ -166,7 +166,7 @@ class HostJson(Section):
 
     @property
     def log_level(self) -> str:
-        """Of ``logging.logLevel``, as Python calls it."""
+        """Of ``logging.logLevel``, as ``host.logs`` calls it."""
         return LOG_LEVELS[self.logging.level.default]
 
     @property

@@ -27,7 +27,7 @@ from host.options import HubOptions
 from host.retention import Purger, parse_retention
 from host.schedule import TimerRunner
 from host.server import Server, ServerOptions, describe_functions, listen, serve
-from host.settings import StartupError
+from host.settings import StartupError, apply_local_settings, read_host_json
 from host.store import Store
 from host.telemetry import Telemetry
 
@@ -89,18 +89,22 @@ def run(options: argparse.Namespace) -> int:
     if options.spans and options.spans != "-":
         options.spans = str(Path(options.spans).resolve())
     options.retain = parse_retention(options.retain) if options.retain else {}
-    logs.set_up(options.log_format, options.log_level or "warning")
     _allow_connections()
     with lock.hold(data):
         if app_directory.is_dir():
             os.chdir(app_directory)
         os.environ.setdefault(ENVIRONMENT, "Development")
+        # What the app then sets up for itself when it is imported is left alone.
+        options.log_level = options.log_level or _log_level(app_directory)
+        logs.set_up(options.log_format, options.log_level)
         app = load_app(app_directory)
-        if options.log_level is None:
-            options.log_level = app.host_json.log_level
-            logs.set_up(options.log_format, options.log_level)
         garbage.settle()
         return asyncio.run(_serve(options, app, data, people, telemetry.set_up(options.spans)))
+
+
+def _log_level(app_directory: Path) -> str:
+    apply_local_settings(app_directory, os.environ)  # may override what host.json says
+    return read_host_json(app_directory, os.environ).log_level
 
 
 async def _serve(

@@ -40,14 +40,14 @@ def until(condition: Callable[[], bool]) -> None:
 class Process:
     """A host of its own."""
 
-    def __init__(self, data: Path, *options: str) -> None:
+    def __init__(self, data: Path, *options: str, app: Path = APP) -> None:
         command = [
             sys.executable,
             "-m",
             "host",
             "start",
             "--app",
-            str(APP),
+            str(app),
             "--data",
             str(data),
             "--port",
@@ -317,6 +317,54 @@ def test_nothing_that_callers_send_is_logged(tmp_path: Path, isolate: tuple[str,
     assert "broken failed: ValueError" in written
     assert "activity:fail" in written
     assert "canary" not in written
+
+
+LOGGING = """
+import logging
+import azure.functions as func
+
+logging.getLogger().addHandler(logging.FileHandler("{file}"))
+logging.getLogger().setLevel(logging.DEBUG)
+logging.warning("imported")
+app = func.FunctionApp(http_auth_level="ANONYMOUS")
+
+@app.route(route="log")
+def log(req: func.HttpRequest) -> str:
+    logging.debug("called, debug")
+    logging.warning("called, warning")
+    logging.critical("called, critical")
+    return ""
+"""
+
+
+@pytest.mark.parametrize("isolate", [(), ("--isolate",)])
+@pytest.mark.parametrize(
+    ("host_json", "option", "shown"),
+    [
+        ("Warning", (), ["called, warning", "called, critical"]),
+        ("None", (), []),
+        ("None", ("--log-level", "error"), ["called, critical"]),
+    ],
+)
+def test_what_an_app_sets_up_for_its_log_is_kept(
+    tmp_path: Path, host_json: str, option: tuple[str, ...], shown: list[str], isolate: tuple[str, ...]
+) -> None:
+    (tmp_path / "host.json").write_text('{"version": "2.0", "logging": {"logLevel": {"default": "Trace"}}}')
+    override = {"AzureFunctionsJobHost__logging__logLevel__default": host_json}
+    (tmp_path / "local.settings.json").write_text(json.dumps({"Values": override}))
+    file = tmp_path / "app.log"
+    (tmp_path / "function_app.py").write_text(LOGGING.format(file=file))
+    process = Process(tmp_path / "data", *option, *isolate, app=tmp_path)
+    assert process.post("/api/log") == 200
+    assert process.stop() == 0
+    lines = file.read_text().splitlines()
+    assert [line for line in lines if line.startswith("called")] == [
+        "called, debug",
+        "called, warning",
+        "called, critical",
+    ]
+    assert [line.partition(" root: ")[2] for line in process.output.splitlines() if "called" in line] == shown
+    assert ("root: imported" in process.output) is ("called, warning" in shown)
 
 
 def test_stopping_lets_running_functions_end(tmp_path: Path) -> None:

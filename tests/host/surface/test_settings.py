@@ -92,7 +92,7 @@ def test_keys_that_nobody_reads_are_listed(tmp_path: Path) -> None:
     [
         ({}, "info"),
         ({"logLevel": {"Default": "WARNING", "Function": "Trace"}}, "warning"),
-        ({"logLevel": {"default": "None"}}, "critical"),
+        ({"logLevel": {"default": "None"}}, "none"),
     ],
 )
 def test_what_functions_log_is_shown_from_the_level_of_host_json_on(
