@@ -9,11 +9,13 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import os
+import re
 import sys
 import traceback
 from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from importlib.abc import Loader
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -25,6 +27,8 @@ from host.functions import RETRIED, BindingError, Function, Kind, describe
 from host.settings import HostJson, StartupError, apply_local_settings, ignored_keys, is_disabled, read_host_json
 
 SCRIPT_VARIABLE = "PYTHON_SCRIPT_FILE_NAME"
+_SCRIPT = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9_-]*\.py")
+"""What Azure's Python worker takes as its value."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +96,7 @@ def load_app(directory: Path, environ: MutableMapping[str, str] = os.environ) ->
     apply_local_settings(directory, environ)
     host_json = read_host_json(directory, environ)
     ignored = ignored_keys(directory, environ)
-    register = _find_register(_import_script(directory, environ.get(SCRIPT_VARIABLE, "function_app.py")))
+    register = _import_register(directory, environ.get(SCRIPT_VARIABLE, "function_app.py"))
     sdk.read_instants_fast()
     try:
         # Once only: a second call raises ValueError, names not unique (azure.functions).
@@ -107,10 +111,9 @@ def _unread(keys: Sequence[str]) -> list[str]:
     return [f"This host does nothing with {', '.join(keys)} of host.json."] if keys else []
 
 
-def _import_script(directory: Path, script: str) -> ModuleType:
-    path = directory / script
-    if not path.is_file():
-        raise StartupError(f"{path} is missing: --app must name a directory that holds host.json and {script}.")
+def _import_register(directory: Path, script: str) -> Any:
+    """The function app object of the app's script."""
+    path = _script(directory, script)
     if str(directory) not in sys.path:
         sys.path.insert(0, str(directory))
     spec = importlib.util.spec_from_file_location(path.stem, path)
@@ -119,33 +122,65 @@ def _import_script(directory: Path, script: str) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[path.stem] = module
     try:
-        spec.loader.exec_module(module)
-    except Exception as error:
+        _execute(spec.loader, module, path)
+        return _only_register(module)
+    except StartupError:
         sys.modules.pop(path.stem, None)
-        raise StartupError(f"{script} failed to import: {_place(error, directory)}: {_text(error)}") from error
-    return module
+        raise
 
 
-def _text(error: Exception) -> str:
+def _script(directory: Path, script: str) -> Path:
+    if not _SCRIPT.fullmatch(script):
+        raise StartupError(
+            f"{SCRIPT_VARIABLE} must name a Python file in the directory of the app, such as function_app.py, "
+            f"not '{script}'."
+        )
+    path = directory / script
+    if not path.is_file():
+        raise StartupError(f"{path} is missing: --app must name a directory that holds host.json and {script}.")
+    present = sys.modules.get(path.stem)
+    if path.stem in sys.stdlib_module_names or (present is not None and not _registers(present)):
+        raise StartupError(f"{path} must have another name: Python or this host has a module '{path.stem}' already.")
+    return path
+
+
+def _execute(loader: Loader, module: ModuleType, path: Path) -> None:
+    try:
+        loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        raise StartupError(f"{path.name} failed to import: {_place(error, path)}: {_text(error)}") from error
+
+
+def _text(error: BaseException) -> str:
+    if isinstance(error, SyntaxError):  # without the line of code, which is more than a sentence
+        return f"{type(error).__name__}: {error.msg}"
     return "".join(traceback.format_exception_only(error)).strip()
 
 
-def _place(error: Exception, directory: Path) -> str:
-    """The innermost frame inside the app: where its author has to look."""
-    frames = traceback.extract_tb(error.__traceback__)
+def _place(error: BaseException, script: Path) -> str:
+    """The innermost place inside the app: where its author has to look."""
+    places = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+    if isinstance(error, SyntaxError):
+        places.append((error.filename or "", error.lineno))
     own = [
-        frame for frame in frames if Path(frame.filename).is_relative_to(directory) and ".venv" not in frame.filename
+        (Path(file).relative_to(script.parent), line)
+        for file, line in places
+        if Path(file).is_relative_to(script.parent) and ".venv" not in file
     ]
-    return f"{Path(own[-1].filename).relative_to(directory)}, line {own[-1].lineno}" if own else "in a library"
+    return "{}, line {}".format(*own[-1]) if own else script.name
 
 
-def _find_register(module: ModuleType) -> Any:
-    found = {id(value): value for value in vars(module).values() if isinstance(value, func.FunctionRegister)}
+def _registers(module: ModuleType) -> list[Any]:
+    return list({id(each): each for each in vars(module).values() if isinstance(each, func.FunctionRegister)}.values())
+
+
+def _only_register(module: ModuleType) -> Any:
+    found = _registers(module)
     if len(found) != 1:
         raise StartupError(
             f"{module.__file__} must hold exactly one function app object (FunctionApp or DFApp), not {len(found)}."
         )
-    return next(iter(found.values()))
+    return found[0]
 
 
 def _index(directory: Path, host_json: HostJson, functions: Sequence[Any], environ: Mapping[str, str]) -> AppIndex:

@@ -253,6 +253,10 @@ def _load(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8-sig"))
     except json.JSONDecodeError as error:
         raise StartupError(f"{path} is not JSON: line {error.lineno}, column {error.colno}: {error.msg}.") from error
+    except UnicodeDecodeError as error:
+        raise StartupError(f"{path} is not UTF-8 (byte {error.start + 1}): save it in that encoding.") from error
+    except OSError as error:
+        raise StartupError(f"{path} cannot be read ({error.strerror}).") from error
 
 
 def _checked(path: Path, document: Any, model: type[_Model], environ: Mapping[str, str] | None = None) -> _Model:

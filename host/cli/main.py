@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     Verbs = argparse._SubParsersAction[argparse.ArgumentParser]
 
 DATA = Path(".data/host")
+PORTS = 65_535
 
 
 VERBS = {
@@ -109,7 +110,7 @@ def _add_doctor(verb: argparse.ArgumentParser) -> None:
     verb.set_defaults(run="host.cli.doctor:doctor")
     verb.add_argument("--app", type=Path, default=Path(), help="directory of function_app.py (default: here)")
     verb.add_argument("--data", type=Path, help="directory of the state (default: .data/host in the app)")
-    verb.add_argument("--port", type=int, help="look whether it is free")
+    verb.add_argument("--port", type=_whole(0, PORTS), help="look whether it is free")
     verb.add_argument("--address", default="127.0.0.1", help="of that port (default: 127.0.0.1)")
 
 
@@ -118,13 +119,27 @@ def _instant(text: str) -> datetime:
     return when if when.tzinfo else when.replace(tzinfo=UTC)
 
 
+def _whole(low: int, high: int | None = None) -> Callable[[str], int]:
+    """The type of an option that takes whole numbers of a range."""
+
+    def number(text: str) -> int:
+        found = int(text)
+        if found < low or (high is not None and found > high):
+            raise argparse.ArgumentTypeError(f"must be {low} or more" if high is None else f"must be {low} to {high}")
+        return found
+
+    return number
+
+
 def _add_start(start: argparse.ArgumentParser) -> None:
     start.set_defaults(run="host.cli.start:run")
     start.add_argument("--app", type=Path, default=Path(), help="directory of function_app.py (default: here)")
     start.add_argument("--data", type=Path, help="directory of the state (default: .data/host in the app)")
-    start.add_argument("--port", type=int, default=7071, help="0 takes any free one (default: 7071)")
+    start.add_argument("--port", type=_whole(0, PORTS), default=7071, help="0 takes any free one (default: 7071)")
     start.add_argument("--address", default="127.0.0.1", help="network address to listen on (default: 127.0.0.1)")
-    start.add_argument("--max-body", type=int, default=100 * 1024 * 1024, metavar="BYTES", help="largest request body")
+    start.add_argument(
+        "--max-body", type=_whole(1), default=100 * 1024 * 1024, metavar="BYTES", help="largest request body"
+    )
     start.add_argument("--clock", choices=("system", "virtual"), default="system")
     start.add_argument("--compat", choices=("azure", "fixed"), default="azure", help="reproduce Azure's defects?")
     start.add_argument(

@@ -52,14 +52,15 @@ _PLAIN: dict[str, Check] = {
     "file": _is_file,
     "nonfile": lambda text: not _is_file(text),
 }
-_WITH_ARGUMENTS: dict[str, Callable[..., Check]] = {
-    "minlength": lambda low: _length(int(low)),
-    "maxlength": lambda high: _length(0, int(high)),
-    "length": lambda low, high=None: _length(int(low), int(high or low)),
-    "min": lambda low: _number(low=int(low)),
-    "max": lambda high: _number(high=int(high)),
-    "range": lambda low, high: _number(int(low), int(high)),
+_WITH_NUMBERS: dict[str, tuple[Callable[..., Check], tuple[int, ...]]] = {
+    "minlength": (_length, (1,)),
+    "maxlength": (lambda high: _length(0, high), (1,)),
+    "length": (lambda low, high=None: _length(low, low if high is None else high), (1, 2)),
+    "min": (lambda low: _number(low=low), (1,)),
+    "max": (lambda high: _number(high=high), (1,)),
+    "range": (_number, (2,)),
 }
+"""With how many numbers each is written."""
 
 
 def constraint(name: str, arguments: str | None) -> Check:
@@ -71,8 +72,24 @@ def constraint(name: str, arguments: str | None) -> Check:
     if arguments is None and name in _PLAIN:
         return _PLAIN[name]
     if name == "regex" and arguments is not None:
-        pattern = re.compile(arguments.replace("{{", "{").replace("}}", "}"), re.IGNORECASE)
-        return lambda text: pattern.search(text) is not None
-    if arguments is not None and name in _WITH_ARGUMENTS:
-        return _WITH_ARGUMENTS[name](*[part.strip() for part in arguments.split(",")])
+        return _regex(arguments.replace("{{", "{").replace("}}", "}"))
+    if arguments is not None and name in _WITH_NUMBERS:
+        make, counts = _WITH_NUMBERS[name]
+        return make(*_numbers(name, arguments, counts))
     raise ValueError(f"unknown constraint '{name}'")
+
+
+def _regex(text: str) -> Check:
+    try:
+        pattern = re.compile(text, re.IGNORECASE)
+    except (re.error, OverflowError) as error:  # the second of a repetition without measure
+        raise ValueError(f"the regular expression '{text}' is malformed ({error})") from error
+    return lambda value: pattern.search(value) is not None
+
+
+def _numbers(name: str, arguments: str, counts: tuple[int, ...]) -> list[int]:
+    parts = [part.strip() for part in arguments.split(",")]
+    if len(parts) not in counts or not all(re.fullmatch(r"[+-]?\d{1,20}", part) for part in parts):
+        wanted = " or ".join(map(str, counts))
+        raise ValueError(f"the constraint '{name}({arguments})' takes {wanted} whole number{'s' * (counts[-1] > 1)}")
+    return [int(part) for part in parts]

@@ -179,7 +179,8 @@ def test_functions_that_azure_would_not_load_are_refused(tmp_path: Path, source:
     ("source", "message"),
     [
         ("import no_such_module", r"loaded_app.py failed to import: loaded_app.py, line \d+: ModuleNotFoundError"),
-        ("1 +", "SyntaxError"),
+        ("1 +", r"^loaded_app.py failed to import: loaded_app.py, line 6: SyntaxError: invalid syntax$"),
+        ("import sys\nsys.exit(0)", "loaded_app.py failed to import: loaded_app.py, line 7: SystemExit: 0"),
         ("other = func.FunctionApp()", "exactly one function app object .* not 2"),
         ("del app", "not 0"),
         ("@app.route('a')\ndef f(req): ...\n@app.route('b')\ndef f(req): ...", "cannot be indexed"),
@@ -191,6 +192,43 @@ def test_functions_that_azure_would_not_load_are_refused(tmp_path: Path, source:
 def test_apps_that_do_not_load_say_why_in_one_sentence(tmp_path: Path, source: str, message: str) -> None:
     with pytest.raises(StartupError, match=message):
         load(tmp_path, source)
+
+
+def test_a_syntax_error_is_placed_in_the_file_that_has_it(tmp_path: Path) -> None:
+    (tmp_path / "broken_part.py").write_text("\n\nx = = 1\n")
+    with pytest.raises(StartupError, match=r"loaded_app.py failed to import: broken_part.py, line 3: SyntaxError: inv"):
+        load(tmp_path, "import broken_part")
+
+
+@pytest.mark.parametrize("script", ["main", "m.txt", "sub/app.py", "../app.py", ".py", ""])
+def test_a_script_that_is_no_python_file_of_the_app(tmp_path: Path, script: str) -> None:
+    app = tmp_path / "app"
+    (app / "sub").mkdir(parents=True)
+    (app / "host.json").write_text('{"version": "2.0"}')
+    for name in ("main", "m.txt", "sub/app.py", "../app.py", ".py"):
+        (app / name).write_text(HEAD)
+    with pytest.raises(StartupError, match=f"PYTHON_SCRIPT_FILE_NAME must name a Python file .* not '{script}'"):
+        load_app(app, {"PYTHON_SCRIPT_FILE_NAME": script})
+
+
+@pytest.mark.parametrize("name", ["json", "cmd", "host", "pydantic"])
+def test_a_script_with_the_name_of_a_module_that_others_import(tmp_path: Path, name: str) -> None:
+    (tmp_path / "host.json").write_text('{"version": "2.0"}')
+    (tmp_path / f"{name}.py").write_text(HEAD)
+    before = sys.modules.get(name)
+    with pytest.raises(StartupError, match=f"has a module '{name}' already"):
+        load_app(tmp_path, {"PYTHON_SCRIPT_FILE_NAME": f"{name}.py"})
+    assert sys.modules.get(name) is before
+
+
+def test_an_app_takes_the_place_of_one_that_was_loaded_before(tmp_path: Path) -> None:
+    route = "@app.route('{0}')\ndef {0}(req: func.HttpRequest) -> str: ..."
+    with pytest.raises(StartupError, match="not 0"):
+        load(tmp_path, "del app")
+    for number, name in enumerate("ab"):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        assert [function.name for function in load(folder, route.format(name)).functions] == [name]
 
 
 def test_missing_script(tmp_path: Path) -> None:

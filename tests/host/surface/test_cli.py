@@ -264,6 +264,25 @@ def test_wrong_options_are_one_sentence(
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("verb", "option", "message"),
+    [
+        ("start", "--port=99999", "--port: must be 0 to 65535"),
+        ("start", "--port=-1", "--port: must be 0 to 65535"),
+        ("start", "--port=http", "--port: invalid number value: 'http'"),
+        ("start", "--max-body=-5", "--max-body: must be 1 or more"),
+        ("doctor", "--port=99999", "--port: must be 0 to 65535"),
+    ],
+)
+def test_numbers_out_of_range_are_refused(
+    verb: str, option: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main([verb, "--app", str(APP), "--data", str(tmp_path / "data"), option])
+    assert exit_.value.code == 2
+    assert message in capsys.readouterr().err
+
+
 def test_state_survives_a_restart_and_a_kill(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     first = Process(tmp_path / "data")
     first.post("/api/start/Approval?id=kept", 1)

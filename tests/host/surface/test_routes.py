@@ -31,6 +31,7 @@ from host.http.routes import Route, RouteTable, compile_template
         ("a/{id:alpha}", "/a/ab1", None),
         ("a/{id:length(2)}", "/a/ab", {"id": "ab"}),
         ("a/{id:length(2,3)}", "/a/abcd", None),
+        ("a/{id:length(2,0)}", "/a/ab", None),
         ("a/{id:minlength(2):maxlength(3)}", "/a/abc", {"id": "abc"}),
         ("a/{id:range(1,5)}", "/a/6", None),
         ("a/{id:min(3)}", "/a/3", {"id": "3"}),
@@ -113,6 +114,24 @@ def test_segments_that_cannot_be_parted_are_refused(template: str, words: str) -
 def test_malformed_templates_are_refused(template: str) -> None:
     with pytest.raises(ValueError, match=r"\w"):
         compile_template(template)
+
+
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        ("regex([)", r"the regular expression '\[' is malformed"),
+        ("regex(a{{99999999999}})", "is malformed"),
+        ("range(1)", r"'range\(1\)' takes 2 whole numbers"),
+        ("range(1,2,3)", "takes 2 whole numbers"),
+        ("length(x)", r"'length\(x\)' takes 1 or 2 whole numbers"),
+        ("length(1,2,3)", "takes 1 or 2 whole numbers"),
+        ("min(1.5)", "takes 1 whole number$"),
+        ("maxlength(1,2)", "takes 1 whole number$"),
+    ],
+)
+def test_malformed_constraints_say_what_they_take(rule: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        compile_template(f"x/{{a:{rule}}}")
 
 
 ORDER = ["a/b", "a/{id:int}", "a/{id}", "a/{*rest}", "{x}/b", "{*rest}"]

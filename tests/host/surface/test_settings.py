@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from host.app import load_app
 from host.options import HubOptions
 from host.settings import (
     StartupError,
@@ -140,6 +141,14 @@ def test_local_settings_never_override(tmp_path: Path) -> None:
     environ = {"A": "set"}
     apply_local_settings(tmp_path, environ)
     assert environ == {"A": "set", "B": "file", "C": ""}
+
+
+@pytest.mark.parametrize("name", ["host.json", "local.settings.json"])
+def test_files_that_are_not_utf_8(tmp_path: Path, name: str) -> None:
+    write(tmp_path, '{"version": "2.0"}')
+    (tmp_path / name).write_bytes('{"version": "ü"}'.encode("latin-1"))
+    with pytest.raises(StartupError, match=rf"{name} is not UTF-8 \(byte 14\): save it in that encoding\."):
+        load_app(tmp_path, {})
 
 
 def test_references_to_settings() -> None:
