@@ -34,7 +34,11 @@ class Schedule(Protocol):
     """A rule of recurrence."""
 
     def next_after(self, after: datetime) -> datetime:
-        """The first instant strictly after ``after``, in UTC."""
+        """The first instant strictly after ``after``, in UTC.
+
+        Raises:
+            ValueError: There is none.
+        """
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,10 @@ class Interval:
 
     def next_after(self, after: datetime) -> datetime:
         """``span`` later."""
-        return after.astimezone(UTC) + self.span
+        try:
+            return after.astimezone(UTC) + self.span
+        except OverflowError:
+            raise ValueError("is never due") from None
 
 
 @dataclass(frozen=True)
@@ -65,11 +72,7 @@ class Cron:
     zone: tzinfo = UTC
 
     def next_after(self, after: datetime) -> datetime:
-        """The first instant strictly after ``after``.
-
-        Raises:
-            ValueError: There is none (30 February).
-        """
+        """The first instant strictly after ``after``; there is none of 30 February."""
         moment = after.astimezone(UTC).replace(microsecond=0) + timedelta(seconds=1)
         while moment - after < _HORIZON:
             jump = self._jump(moment.astimezone(self.zone), moment)

@@ -199,10 +199,10 @@ def _timer(function: Function, zone: tzinfo, environ: Mapping[str, str]) -> Time
     text = resolve(str(trigger.schedule), environ, f"The schedule of {function.name}").strip()
     try:
         schedule = parse_schedule(text, zone)
+        first = schedule.next_after(datetime(2024, 1, 1, tzinfo=UTC))
+        long_enough = schedule.next_after(first) - first >= _MONITORED
     except ValueError as error:
         raise StartupError(f"The schedule '{text}' of {function.name}: {error}.") from error
-    first = schedule.next_after(datetime(2024, 1, 1, tzinfo=UTC))
-    long_enough = schedule.next_after(first) - first >= _MONITORED
     monitored = long_enough if trigger.use_monitor is None else bool(trigger.use_monitor)
     return Timer(function, schedule, text, bool(trigger.run_on_startup), monitored)
 

@@ -39,6 +39,7 @@ def times(text: str, count: int, after: datetime = START, zone: ZoneInfo | None 
         ("10-20/5 0 0 * * Tuesday", ["01-06T00:00:10", "01-06T00:00:15"]),
         ("01:30:00", ["01-05T10:30:00", "01-05T12:00:00"]),
         ("1.00:00:00", ["01-06T09:00:00", "01-07T09:00:00"]),
+        ("24:00:00", ["01-29T09:00:00", "02-22T09:00:00"]),
     ],
 )
 def test_next(text: str, expected: list[str]) -> None:
@@ -56,6 +57,7 @@ def test_next(text: str, expected: list[str]) -> None:
         ("0 */0 * * * *", "minute is malformed"),
         ("0 0 0 30 2 *", "never due"),
         ("00:00:00", "positive"),
+        ("00:60:00", "minutes and seconds to 59"),
         ("often", "must have the form"),
     ],
 )

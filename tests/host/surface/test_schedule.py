@@ -178,6 +178,7 @@ async def test_operator_runs_a_timer_now(tmp_path: Path) -> None:
     ("schedule", "environ", "message"),
     [
         ("nonsense", {}, "The schedule 'nonsense' of tick"),
+        ("9999999.00:00:00", {}, "The schedule '9999999.00:00:00' of tick: is never due"),
         ("%MISSING%", {}, "app setting MISSING, which is not set"),
         ("0 0 * * * *", {"WEBSITE_TIME_ZONE": "Mars/Olympus"}, "WEBSITE_TIME_ZONE names no IANA time zone"),
     ],

@@ -174,7 +174,39 @@ def test_disabled(name: str, value: str, expected: bool) -> None:
         ("1.02:03:04.5", timedelta(days=1, hours=2, minutes=3, seconds=4.5)),
         ("00:00:00.0000001", timedelta(0)),
         ("-00:01", timedelta(minutes=-1)),
+        ("23:00:00", timedelta(hours=23)),
+        ("24:00:00", timedelta(days=24)),
+        ("25:23:59", timedelta(days=25, hours=23, minutes=59)),
+        ("1:2:3", timedelta(hours=1, minutes=2, seconds=3)),
+        ("1:02:03:04.5", timedelta(days=1, hours=2, minutes=3, seconds=4.5)),
+        ("1.02:03", timedelta(days=1, hours=2, minutes=3)),
+        (" 0023:0059 ", timedelta(hours=23, minutes=59)),
+        ("14", timedelta(days=14)),
+        ("-10675199", timedelta(days=-10675199)),
     ],
 )
 def test_timespans(text: str, expected: timedelta) -> None:
     assert parse_timespan(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["24:00", "00:60:00", "00:00:60", "1.24:00:00", "24:24:00", "24:00:00.5", "24:00:60", "10675200", "1:24:0:0"],
+)
+def test_parts_of_timespans_that_are_too_large(text: str) -> None:
+    with pytest.raises(ValueError, match="hours to 23, minutes and seconds to 59"):
+        parse_timespan(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "-", "x", "10.12", "10:", ":10", "1:2:3:4:5", "0:0.5", "1.2:3:4:5", "1:2:3.", "٣:00"]
+)
+def test_malformed_timespans(text: str) -> None:
+    with pytest.raises(ValueError, match=r"must have the form \[d\.\]hh:mm:ss"):
+        parse_timespan(text)
+
+
+def test_a_time_limit_of_24_and_more_is_in_days(tmp_path: Path) -> None:
+    assert read_host_json(write(tmp_path, '{"version": "2.0", "functionTimeout": "24:00:00"}')).timeout == timedelta(24)
+    with pytest.raises(StartupError, match=r"functionTimeout: takes hours to 23, minutes and seconds to 59"):
+        read_host_json(write(tmp_path, '{"version": "2.0", "functionTimeout": "00:60:00"}'))
