@@ -1,7 +1,9 @@
-"""host.json as a document: what app settings put over it, and which of its keys nobody reads."""
+"""host.json as a document: its text, what app settings put over it, and which of its keys nobody reads."""
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -10,6 +12,28 @@ from pydantic import BaseModel
 PREFIX = "AzureFunctionsJobHost__"
 """https://learn.microsoft.com/azure/azure-functions/functions-host-json#override-hostjson-values"""
 _SEPARATOR = "__"
+_STRING_OR_COMMENT = re.compile(
+    r"""
+    (?P<string>"(?:[^"\\\n]|\\.)*")
+    |//[^\n]*
+    |/\*.*?\*/
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+
+
+def parse(text: str) -> Any:
+    """JSON with ``//`` and ``/* */`` comments, as Azure's own parser takes it.
+
+    Raises:
+        json.JSONDecodeError: It is something else; the position is that of the text with its comments.
+    """
+    return json.loads(_STRING_OR_COMMENT.sub(_blank, text))
+
+
+def _blank(found: re.Match[str]) -> str:
+    """A string stays; a comment becomes as many spaces, over as many lines."""
+    return found.group() if found["string"] else re.sub(r"[^\n]", " ", found.group())
 
 
 def overridden(document: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:

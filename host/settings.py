@@ -15,23 +15,14 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError, ValidationInfo, field_validator
 
-from host.document import ignored, overridden
+from host.document import ignored, overridden, parse
 from host.eventhubs.section import EventHubsSection
 from host.kafka.section import KafkaSection
+from host.log_section import LoggingSection
 from host.section import Section
 from host.timespan import parse_timespan
 
 _REFERENCE = re.compile(r"%([^%\s]+)%")
-LogLevel = Literal["trace", "debug", "information", "warning", "error", "critical", "none"]
-LOG_LEVELS: dict[LogLevel, str] = {
-    "trace": "debug",
-    "debug": "debug",
-    "information": "info",
-    "warning": "warning",
-    "error": "error",
-    "critical": "critical",
-    "none": "none",
-}
 _TOKEN = re.compile(r"[-!#$%&'*+.^_`|~0-9A-Za-z]+")
 """https://www.rfc-editor.org/rfc/rfc9110#name-tokens"""
 
@@ -102,26 +93,6 @@ class DurableSection(Section):
         return resolve(name, info.context or {}, "hubName of host.json")
 
 
-class LogLevelSection(Section):
-    """``logging.logLevel``: one level for all; the categories of Azure's own host are not told apart.
-
-    https://learn.microsoft.com/azure/azure-functions/configure-monitoring#configure-log-levels
-    """
-
-    default: LogLevel = "information"
-
-    @field_validator("default", mode="before")
-    @classmethod
-    def _lower(cls, level: Any) -> Any:
-        return level.lower() if isinstance(level, str) else level
-
-
-class LoggingSection(Section):
-    """``logging``."""
-
-    level: LogLevelSection = Field(default_factory=lambda: LogLevelSection.model_validate({}), alias="logLevel")
-
-
 class Extensions(Section):
     """``extensions``."""
 
@@ -167,7 +138,7 @@ class HostJson(Section):
     @property
     def log_level(self) -> str:
         """Of ``logging.logLevel``, as ``host.logs`` calls it."""
-        return LOG_LEVELS[self.logging.level.default]
+        return self.logging.name
 
     @property
     def timeout(self) -> timedelta | None:
@@ -243,14 +214,17 @@ def resolve(text: str, environ: Mapping[str, str], where: str) -> str:
 
 
 def is_disabled(function: str, environ: Mapping[str, str]) -> bool:
-    """Whether ``AzureWebJobs.<function>.Disabled`` (or, on Linux, with underscores) switches the function off."""
-    names = (f"AzureWebJobs.{function}.Disabled", f"AzureWebJobs_{function}_Disabled")
-    return any(environ.get(name, "").lower() in ("1", "true") for name in names)
+    """Whether ``AzureWebJobs.<function>.Disabled`` (or, on Linux, with underscores) switches the function off.
+
+    Names of settings are matched in any case, as Azure does.
+    """
+    names = {f"AzureWebJobs.{function}.Disabled".lower(), f"AzureWebJobs_{function}_Disabled".lower()}
+    return any(value.lower() in ("1", "true") for name, value in environ.items() if name.lower() in names)
 
 
 def _load(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))
+        return parse(path.read_text(encoding="utf-8-sig"))
     except json.JSONDecodeError as error:
         raise StartupError(f"{path} is not JSON: line {error.lineno}, column {error.colno}: {error.msg}.") from error
     except UnicodeDecodeError as error:

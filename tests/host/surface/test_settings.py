@@ -103,6 +103,65 @@ def test_what_functions_log_is_shown_from_the_level_of_host_json_on(
     assert read_host_json(write(tmp_path, text)).log_level == level
 
 
+@pytest.mark.parametrize("key", ["logging", "extensions"])
+def test_a_section_that_is_null_is_as_absent(tmp_path: Path, key: str) -> None:
+    defaults = read_host_json(write(tmp_path, '{"version": "2.0"}'))
+    assert read_host_json(write(tmp_path, f'{{"version": "2.0", "{key}": null}}')) == defaults
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"logging": {"logLevel": null}}',
+        '{"logging": {"LogLevel": {"Default": null}}}',
+        '{"extensions": {"http": null, "kafka": null, "eventHubs": null, "durableTask": null}}',
+        '{"extensions": {"http": {"routePrefix": null}, "durableTask": {"httpSettings": null, "maxActions": null}}}',
+    ],
+)
+def test_a_key_that_is_null_is_as_absent(tmp_path: Path, text: str) -> None:
+    assert read_host_json(write(tmp_path, text)) == read_host_json(write(tmp_path, "{}"))
+
+
+def test_null_is_a_value_where_it_means_something(tmp_path: Path) -> None:
+    assert read_host_json(write(tmp_path, '{"version": "2.0", "functionTimeout": null}')).timeout is None
+
+
+COMMENTED = r"""// at the top
+{ /* before "a key" */ "version": /**/ "2.0", // "version": "1.0"
+  "extensions": {"http": {"routePrefix": "a//b/*c*/", "customHeaders": {"X": "\\" /* " */, "Y": "\"//"}}},
+  /* over
+     // lines **/ "functionTimeout": "00:01:00"
+} // at the end"""
+
+
+def test_comments_are_allowed_and_strings_stay_whole(tmp_path: Path) -> None:
+    found = read_host_json(write(tmp_path, COMMENTED))
+    assert found.route_prefix == "a//b/*c*"
+    assert found.extensions.http.custom_headers == {"X": "\\", "Y": '"//'}
+    assert found.timeout == timedelta(minutes=1)
+    environ = dict[str, str]()
+    apply_local_settings(write(tmp_path, '{"Values": {"A": "http://b" /* c */} } //', "local.settings.json"), environ)
+    assert environ == {"A": "http://b"}
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ('{ /* a */ "b" 1}', "line 1, column 15"),
+        ('{ /* a\n\n */ "b" 1}', "line 3, column 9"),
+        ('{ // a\r\n "b" 1}', "line 2, column 6"),
+        ('{"b": /* 1}', "line 1, column 7"),
+        ('{"b // 1}\n', "line 1, column 10"),
+        ('{"b": "c', "line 1, column 7"),
+        ('{"b": 1/**/2}', "line 1, column 12"),
+        ('{"b": / 1}', "line 1, column 7"),
+    ],
+)
+def test_places_are_told_as_if_there_were_no_comments(tmp_path: Path, text: str, place: str) -> None:
+    with pytest.raises(StartupError, match=f"is not JSON: {place}:"):
+        read_host_json(write(tmp_path, text))
+
+
 def test_no_time_limit(tmp_path: Path) -> None:
     assert read_host_json(write(tmp_path, '{"version": "2.0", "functionTimeout": "-1"}')).timeout is None
 
@@ -161,6 +220,7 @@ def test_references_to_settings() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "expected"),
     [("AzureWebJobs.f.Disabled", "true", True), ("AzureWebJobs_f_Disabled", "1", True),
+     ("azurewebjobs.F.DISABLED", "True", True), ("AZUREWEBJOBS_F_DISABLED", "1", True),
      ("AzureWebJobs.f.Disabled", "false", False), ("AzureWebJobs.g.Disabled", "true", False)],
 )  # fmt: skip
 def test_disabled(name: str, value: str, expected: bool) -> None:
