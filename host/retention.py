@@ -6,7 +6,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from host.clock import Clock
 from host.model import InstanceQuery, Status
@@ -17,6 +17,8 @@ log = logging.getLogger("host.retention")
 
 EVERY = timedelta(hours=1)
 NEVER = "never"
+EARLIEST = datetime.min.replace(tzinfo=UTC)
+"""Of all times."""
 _UNITS = {"d": "days", "h": "hours", "m": "minutes"}
 _SPAN = re.compile(r"(\d{1,6})([dhm])")
 _OUTCOMES = {status.lower(): status for status in Status if status.ended}
@@ -88,9 +90,8 @@ class Purger:
     async def sweep(self) -> int:
         """Purge what is due now; how many."""
         now = self._clock.now()
-        return sum(
-            [await self._store.purge_where(_due(status, now - span)) for status, span in self._retention.items()]
-        )
+        within = {status: span for status, span in self._retention.items() if span < now - EARLIEST}
+        return sum([await self._store.purge_where(_due(status, now - span)) for status, span in within.items()])
 
 
 def _due(status: Status, until: datetime) -> InstanceQuery:

@@ -79,6 +79,7 @@ class DurableSection(Section):
     max_entities: int = Field(0, alias="maxConcurrentEntityFunctions", ge=0)
     max_entity_batch: int = Field(5000, alias="maxEntityOperationBatchSize", ge=1)
     max_actions: int = Field(100_000, alias="maxOrchestrationActions", ge=1)
+    session_idle: float = Field(30, alias="extendedSessionIdleTimeoutInSeconds", gt=0)
     overridable: Literal["NonRunningStates", "AnyState"] = Field(
         "NonRunningStates", alias="overridableExistingInstanceStates"
     )

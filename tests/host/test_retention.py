@@ -65,6 +65,14 @@ async def test_each_outcome_is_kept_as_long_as_it_is_said(store: Store) -> None:
         assert await kept(host) == ["failed", "running"]
 
 
+async def test_a_span_beyond_the_calendar_is_as_never(store: Store) -> None:
+    async with retaining("completed=999999d, failed=1h", store) as host:
+        await host.run("done", None, "completed")
+        await host.run("broken", None, "failed")
+        await host.advance(hours=2)
+        assert await kept(host) == ["completed"]
+
+
 async def test_the_time_counts_from_the_end(store: Store) -> None:
     async with retaining("completed=1d", store) as host:
         await host.run("waiting", None, "long")

@@ -22,6 +22,7 @@ from host.actions import (
     Retry,
     WaitEvent,
 )
+from host.cancellations import noted
 from host.determinism import contradictions
 from host.model import Event, EventKind
 from tests.host.following import Follower, timers
@@ -75,6 +76,7 @@ class Instance:
             Event(kind=EventKind.EXECUTION_STARTED, at=NOW, instance="i", execution="e"),
         ]
         self._created: set[int] = set()
+        self._cancelled: set[int] = set()
         self._replied: set[str] = set()
 
     def go_on(self, turn: dict[str, Any]) -> None:
@@ -123,7 +125,11 @@ class Instance:
         for number in sorted(position.started.keys() - self._created):
             self._events.append(_creation(number, position.started[number], position.requests.get(number)))
         self._created |= position.started.keys()
-        self._events += [Event(kind=kind, at=NOW) for kind in (EventKind.TURN_COMPLETED, EventKind.TURN_STARTED)]
+        fired = {event.task for event in self._events if event.kind is EventKind.TIMER_FIRED}
+        cancelled = sorted(position.cancelled - fired - self._cancelled)
+        self._cancelled.update(cancelled)
+        self._events.append(Event(kind=EventKind.TURN_COMPLETED, at=NOW, text=noted(cancelled)))
+        self._events.append(Event(kind=EventKind.TURN_STARTED, at=NOW))
         assert list(contradictions(self._events, position)) == []
 
 

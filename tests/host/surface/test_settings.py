@@ -36,11 +36,13 @@ def test_defaults_are_those_of_the_platform(tmp_path: Path) -> None:
 def test_known_keys_are_read_and_others_ignored(tmp_path: Path) -> None:
     text = """{"version": "2.0", "functionTimeout": "00:05:00", "logging": {"x": 1}, "extensions": {"kafka": {},
         "http": {"routePrefix": "/v1/"}, "durableTask": {"hubName": "H", "defaultVersion": "1.0.0",
-        "versionMatchStrategy": "Strict", "maxConcurrentActivityFunctions": 3}}}"""
+        "versionMatchStrategy": "Strict", "maxConcurrentActivityFunctions": 3,
+        "extendedSessionIdleTimeoutInSeconds": 5}}}"""
     found = read_host_json(write(tmp_path, text))
     assert (found.route_prefix, found.timeout) == ("v1", timedelta(minutes=5))
     options = HubOptions.from_host_json(found.raw, "fixed")
     assert (options.hub_name, options.default_version, options.max_activities) == ("H", "1.0.0", 3)
+    assert options.session_idle == 5
     assert options.version_match == "Strict"
 
 
