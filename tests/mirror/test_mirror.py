@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import suppress
 from pathlib import Path
 from random import Random
 
@@ -98,9 +97,10 @@ async def test_kills_at_any_command_and_hints_that_lie(bench: Bench, seed: int) 
         camunda.killed.clear()
         async with bench.running() as mirror:
             hinting = asyncio.create_task(hints(mirror, random, cases))
-            with suppress(TimeoutError):
-                async with asyncio.timeout(1.0):
-                    await camunda.killed.wait()
+            # Nothing else ends it: on a busy machine one that lives for some time alone may never come to the end.
+            while not camunda.killed.is_set() and (bench.differences() or not life.done()):
+                assert time.monotonic() < end, bench.differences()
+                await asyncio.sleep(0.05)
             hinting.cancel()
     assert camunda.kills > 5
     assert {len(camunda.of(case.id)) for case in cases} == {1}
