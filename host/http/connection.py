@@ -14,6 +14,8 @@ log = logging.getLogger("host.http")
 
 MAX_HEADER = 32 * 1024
 """Bytes of one header: Kestrel takes so many of all of them."""
+LINGER = 2.0
+"""Seconds for which the rest of a body is read that nobody wants, so that its sender can read the answer."""
 SERVER = "Functions"
 
 
@@ -44,5 +46,10 @@ def connections(server: web.Server, idle: float) -> Callable[[], Connection]:
 
     Bodies stay as they were sent: the Functions host does not unpack them either.
     """
-    options: dict[str, Any] = {"auto_decompress": False, "max_field_size": MAX_HEADER, "access_log": None}
+    options: dict[str, Any] = {
+        "auto_decompress": False,
+        "max_field_size": MAX_HEADER,
+        "lingering_time": LINGER,
+        "access_log": None,
+    }
     return partial(Connection, server, loop=asyncio.get_running_loop(), keepalive_timeout=idle, **options)

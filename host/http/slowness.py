@@ -50,6 +50,8 @@ class SlowClients:
         try:
             return await handler(request)
         except _SlowBody:
+            # What still comes is read and dropped for a while: a connection that is reset may lose the answer.
+            request.content.set_exception(None)  # type: ignore[arg-type]
             return web.Response(status=408)
         finally:
             watch.stop()
