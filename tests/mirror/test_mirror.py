@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 
@@ -91,16 +92,15 @@ async def test_kills_at_any_command_and_hints_that_lie(bench: Bench, seed: int) 
     bench.source.stale = random
     cases = [add(bench, number, seed) for number in range(40)]
     life = asyncio.create_task(live(bench, random, cases))
-    end = time.monotonic() + 60
+    end = time.monotonic() + 240  # on a busy machine a mirror of a second gets little done
     while bench.differences() or not life.done():
         assert time.monotonic() < end, bench.differences()
         camunda.killed.clear()
         async with bench.running() as mirror:
             hinting = asyncio.create_task(hints(mirror, random, cases))
-            # Nothing else ends it: on a busy machine one that lives for some time alone may never come to the end.
-            while not camunda.killed.is_set() and (bench.differences() or not life.done()):
-                assert time.monotonic() < end, bench.differences()
-                await asyncio.sleep(0.05)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(1.0):
+                    await camunda.killed.wait()
             hinting.cancel()
     assert camunda.kills > 5
     assert {len(camunda.of(case.id)) for case in cases} == {1}
