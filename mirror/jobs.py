@@ -23,8 +23,14 @@ class Jobs:
         """``doubt``: seconds. A job that is not there any more when it is to be completed was completed before, by a
         command whose answer was lost; or the engine, after a crash, has worked again on what came before, and given
         the job another key. A later job that brings the mark of the move, or another job of the element, tells which.
-        Without either, the move is taken as made after this time."""
+        Without either, the move is taken as made after this time, in which the mirror was up and Camunda answered:
+        else no job could have come."""
         self._store, self._now, self._doubt = store, now, doubt
+        self._up = now()
+
+    def silent(self) -> None:
+        """Camunda does not answer: what has not come tells nothing."""
+        self._up = self._now()
 
     def of(self, case: Case, kind: str, element: str | None = None) -> list[OpenJob]:
         """Those of the process instance that shows the case; the ones without an incident first."""
@@ -76,7 +82,7 @@ class Jobs:
         return max(self._doubt - self._waited(case), 0.1) if gone else 0.0
 
     def _waited(self, case: Case) -> float:
-        return self._now() - (case.waits_since or self._now())
+        return self._now() - max(case.waits_since or self._now(), self._up)
 
 
 def _before(case: Case, moves: Sequence[Move]) -> Iterator[tuple[int, Move]]:

@@ -123,9 +123,9 @@ class Mirror:
             await asyncio.sleep(min(self._pace.quiet / 4, 0.1))
 
     async def _sweep(self) -> None:
-        since = datetime.now(UTC) - self._pace.back
+        since = _instant() - self._pace.back
         for number in count():
-            began = datetime.now(UTC)
+            began = _instant()
             ended = number % SELDOM == 0  # the engine has to go through all that ever ended
             try:
                 await self.sweep(since if ended else None)
@@ -144,7 +144,7 @@ class Mirror:
             read = self._read_at.get(standing.id)
             if read is None or standing.updated > read:
                 self._due.setdefault(standing.id, 0.0)
-        for case in known.keys() - {standing.id for standing in listed}:
+        for case in sorted(known.keys() - {standing.id for standing in listed}):
             self._due.setdefault(case, 0.0)
 
     async def _inspect(self) -> None:
@@ -193,6 +193,7 @@ class Mirror:
             self._pause = min(max(self._pause * 2, 0.1), LONGEST)
             self._resume_at = now + self._pause
         self._suspects.clear()
+        self.reconciler.jobs.silent()
 
     async def _case(self, id_: str) -> bool:
         """Read the case and make what moves it can."""
@@ -224,7 +225,7 @@ class Mirror:
             self._locks.pop(id_, None)
         elif case.cursor > len(shown.moves) and not shown.failed and not shown.stopped:
             self._plans.pop(id_, None)  # nothing is owed: the next look makes a new one
-        elif seconds := self.reconciler.jobs.in_doubt(case):
+        elif case.cursor <= len(shown.moves) and (seconds := self.reconciler.jobs.in_doubt(case)):
             self._due[id_] = time.monotonic() + seconds
         return case.state is not State.OPEN or not shown.ends(case.cursor)
 
@@ -236,7 +237,7 @@ class Mirror:
         return self._plans.get(id_)
 
     async def _begin(self, id_: str) -> Case | None:
-        read_at = datetime.now(UTC)
+        read_at = _instant()
         history = await self._source.history(id_)
         case = self._store.case(id_)
         if history is None:
@@ -267,6 +268,10 @@ class Mirror:
         anew = await self.reconciler.inspect(case, self._plans.get(id_), at_last=self._suspects[id_] >= STRIKES)
         self._suspects[id_] = 0 if anew else self._suspects[id_] + 1
         return await self._advance(id_)
+
+
+def _instant() -> datetime:
+    return datetime.fromtimestamp(time.time(), UTC)
 
 
 def known_models(models: Sequence[Model]) -> dict[tuple[str, str], Model]:

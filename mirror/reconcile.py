@@ -221,8 +221,10 @@ class Reconciler:
             return
         for job in self.jobs.of(case, STEP):
             if job.state is JobState.OPEN and job.element in plan.failed:
-                await self._camunda.fail(job.key, plan.code)
-                self.jobs.note(job, JobState.FAILED)
+                if await self._camunda.fail(job.key, plan.code):
+                    self.jobs.note(job, JobState.FAILED)
+                else:  # it was completed before, and what was read is older: the next move may be this one
+                    self.jobs.use(case, job, there=False)
             elif job.state is JobState.FAILED and job.element not in plan.failed:
                 await self._clear(job)
         if case.instance is None:

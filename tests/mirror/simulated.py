@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -35,13 +36,13 @@ class Simulated:
     execution: str = "1"
     begins: int = 0
     """Steps of earlier executions."""
-    updated: datetime = field(default_factory=lambda: datetime.now(UTC))
+    updated: datetime = field(default_factory=lambda: _instant())
     _walks: dict[int, Walk] = field(default_factory=dict)
 
     def happens(self, steps: int = 1) -> None:
         """Some more of it has happened."""
         self.happened = min(self.happened + steps, len(self.steps))
-        self.updated = datetime.now(UTC)
+        self.updated = _instant()
 
     @property
     def ended(self) -> bool:
@@ -68,6 +69,10 @@ class Simulated:
         if self.happened not in self._walks:
             self._walks[self.happened] = walk(seen(self.steps[: self.happened]), model(self.workflow))
         return self._walks[self.happened]
+
+
+def _instant() -> datetime:
+    return datetime.fromtimestamp(time.time(), UTC)
 
 
 def written(case: Simulated) -> dict[str, Any]:

@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from contextlib import suppress
 from pathlib import Path
 from random import Random
 
-import pytest
-
-from adapters.camunda.memory import MemoryCamunda
 from mirror.mirror import Mirror
 from mirror.store import State, Store
 from tests.mirror.bench import Bench, add, until_exact
 from tests.mirror.simulated import Simulated
-
-
-class Killed(BaseException):
-    """The process ends here."""
 
 
 async def test_cases_that_have_ended_are_shown_to_their_end(bench: Bench) -> None:
@@ -43,30 +34,6 @@ async def test_each_state_of_a_case_is_shown(bench: Bench) -> None:
             await until_exact(bench)
 
 
-class Mortal(MemoryCamunda):
-    """Kills the mirror now and then, before a command is sent or after it was carried out. The dead send nothing."""
-
-    def __init__(self, random: Random, share: float) -> None:
-        super().__init__(time.monotonic, self._maybe)
-        self.killed = asyncio.Event()
-        self.kills = 0
-        self._random, self._share = random, share
-
-    def _maybe(self, command: str) -> None:
-        if self.killed.is_set() or (command != "deploy" and self._random.random() < self._share):
-            self._kill()
-
-    def _kill(self) -> None:
-        self.kills += not self.killed.is_set()
-        self.killed.set()
-        raise Killed
-
-    def _correlate(self) -> None:  # the last thing that a command does
-        super()._correlate()
-        if self._random.random() < self._share:
-            self._kill()
-
-
 async def live(bench: Bench, random: Random, cases: list[Simulated]) -> None:
     """All cases happen, told by hints that are lost, doubled and out of order."""
     while not all(case.ended for case in cases):
@@ -83,27 +50,6 @@ async def hints(mirror: Mirror, random: Random, cases: list[Simulated]) -> None:
             for _ in range(random.choice((0, 1, 1, 2))):
                 mirror.hint(case.id)
         await asyncio.sleep(0.05)
-
-
-@pytest.mark.parametrize("seed", range(3))
-async def test_kills_at_any_command_and_hints_that_lie(bench: Bench, seed: int) -> None:
-    random = Random(seed)
-    camunda = bench.camunda = Mortal(random, 0.01)
-    bench.source.stale = random
-    cases = [add(bench, number, seed) for number in range(40)]
-    life = asyncio.create_task(live(bench, random, cases))
-    end = time.monotonic() + 240  # on a busy machine a mirror of a second gets little done
-    while bench.differences() or not life.done():
-        assert time.monotonic() < end, bench.differences()
-        camunda.killed.clear()
-        async with bench.running() as mirror:
-            hinting = asyncio.create_task(hints(mirror, random, cases))
-            with suppress(TimeoutError):
-                async with asyncio.timeout(1.0):
-                    await camunda.killed.wait()
-            hinting.cancel()
-    assert camunda.kills > 5
-    assert {len(camunda.of(case.id)) for case in cases} == {1}
 
 
 async def test_a_second_mirror_changes_nothing(bench: Bench, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -17,14 +17,17 @@ from adapters.camunda.base import Job, Variables
 from adapters.camunda.instance import WAIT
 from adapters.camunda.memory import MemoryCamunda
 from domain.errors import Defect
-from domain.process.moves import Kind
+from domain.process.moves import Kind, Move
 from domain.process.seen import What
+from mirror.plan import Plan
 from mirror.reconcile import Reconciler
 from mirror.source import Standing, Step
 from mirror.store import Case, JobState, State, Store
 from tests.adapters.camunda.side import deploy, start
 from tests.mirror.bench import FAST, IMPATIENT, Bench, until, until_exact
 from tests.mirror.simulated import Simulated, simulated
+
+Opening = tuple[MemoryCamunda, Store, Case, Job]
 
 
 class Killed(BaseException):
@@ -191,19 +194,63 @@ async def test_nobody_is_suspected_for_the_time_of_an_outage(bench: Bench) -> No
     assert len(camunda.of(case.id)) == 1
 
 
-async def test_a_job_whose_incident_was_cleared_may_be_told_late(tmp_path: Path) -> None:
+@pytest.fixture
+async def opening(tmp_path: Path) -> AsyncIterator[Opening]:
+    """A case whose first job was handed out to nobody yet."""
     camunda, store = MemoryCamunda(time.monotonic), Store(tmp_path / "mirror.sqlite")
     await deploy(camunda)
     id_ = await start(camunda)
     (job,) = camunda._open(["durable.step"], ["durableId", "mirrored"], 60.0)
-    reconciler, case = Reconciler(camunda, store, time.time, 0.0), Case(id_, "prior-authorization")
+    yield camunda, store, Case(id_, "prior-authorization"), job
+    store.close()
+
+
+def opened(*moves: Move, failed: frozenset[str] = frozenset()) -> Plan:
+    return Plan(moves, failed, "code", "Running", None, {}, "")
+
+
+OPENED = Move(Kind.JOB, "open-case")
+
+
+async def test_a_job_whose_incident_was_cleared_may_be_told_late(opening: Opening) -> None:
+    camunda, store, case, job = opening
+    reconciler = Reconciler(camunda, store, time.time, 0.0)
     noted = await reconciler.arrived(case, job)
     assert noted is not None
     await camunda.fail(job.key, "code")
     await reconciler._clear(noted)
     await reconciler.arrived(case, job)
-    assert [each.key for each in store.jobs(id_) if each.state is JobState.OPEN] == []
-    store.close()
+    assert [each.key for each in store.jobs(case.id) if each.state is JobState.OPEN] == []
+
+
+async def test_a_job_completed_by_the_dead_is_not_shown_as_failed_from_an_older_read(opening: Opening) -> None:
+    camunda, store, case, job = opening
+    reconciler = Reconciler(camunda, store, time.time, 0.0)
+    await reconciler.arrived(case, job)
+    await camunda.complete(job.key, {"mirrored": 2})  # of which the store knows nothing
+    await reconciler.advance(case, opened(failed=frozenset({"open-case"})))
+    await reconciler.advance(case, opened(OPENED))
+    assert case.cursor == 2
+
+
+async def test_time_in_which_no_job_could_have_come_ends_no_doubt(opening: Opening) -> None:
+    camunda, store, case, job = opening
+    now = [1000.0]
+    reconciler = Reconciler(camunda, store, lambda: now[0], 10.0)
+    await reconciler.arrived(case, job)
+    await camunda.complete(job.key, {"mirrored": 2})
+    await reconciler.advance(case, opened(OPENED))
+    now[0] += 9
+    reconciler.jobs.silent()
+    now[0] += 9
+    await reconciler.advance(case, opened(OPENED))
+    again = Reconciler(camunda, store, lambda: now[0], 10.0)
+    now[0] += 9
+    await again.advance(case, opened(OPENED))
+    assert case.cursor == 1
+    now[0] += 1
+    await again.advance(case, opened(OPENED))
+    assert case.cursor == 2
 
 
 async def test_a_sweep_that_the_engine_refuses_is_told_and_tried_again(
