@@ -14,6 +14,7 @@ FINISHED: Final = "durable.usertask.end"
 WAIT: Final = "durable.wait"
 """Type of the job of a wait that begins, by which the key of its element instance is learnt."""
 ENDED: Final = frozenset({JobState.DONE, JobState.GONE})
+USABLE: Final = frozenset({JobState.OPEN, JobState.FAILED})
 
 
 class Jobs:
@@ -22,9 +23,9 @@ class Jobs:
     def __init__(self, store: Store, now: Callable[[], float], doubt: float) -> None:
         """``doubt``: seconds. A job that is not there any more when it is to be completed was completed before, by a
         command whose answer was lost; or the engine, after a crash, has worked again on what came before, and given
-        the job another key. A later job that brings the mark of the move, or another job of the element, tells which.
-        Without either, the move is taken as made after this time, in which the mirror was up and Camunda answered:
-        else no job could have come."""
+        the job another key. A job that is handed out later tells which, by its mark, or by being another one of the
+        element. Without either, the move is taken as made after this time, in which the mirror was up and Camunda
+        answered: else no job could have come."""
         self._store, self._now, self._doubt = store, now, doubt
         self._up = now()
 
@@ -46,7 +47,7 @@ class Jobs:
         made = {n for n, move in _before(case, moves) if (move.kind, move.element) == (Kind.JOB, element)}
         owed = made - {job.move for job in jobs if job.state in ENDED}
         for job in jobs:
-            if job.state not in ENDED and job.cursor <= case.cursor and not any(n >= job.cursor for n in owed):
+            if job.state in USABLE and job.cursor <= case.cursor and not any(n >= job.cursor for n in owed):
                 yield job
 
     def waits(self, case: Case, element: str, moves: Sequence[Move]) -> list[OpenJob]:
@@ -64,12 +65,17 @@ class Jobs:
         self._store.put(job)
 
     def use(self, case: Case, job: OpenJob, *, there: bool) -> None:
-        """Store that it was used for the next move. One that was not ``there`` any more leaves a doubt, and time."""
+        """Store that it was used for the next move. One that was not ``there`` any more leaves a doubt, and time: if
+        it was completed for this move, another one of its element is for the next. What is handed out from now on
+        brings the mark that tells."""
         job.move = case.cursor
         self.note(job, JobState.DONE if there else JobState.GONE)
         if not there:
             case.waits_since = self._now()
             self._store.save(case)
+            for other in self.of(case, job.kind, job.element):
+                if other.state is JobState.OPEN:
+                    self.note(other, JobState.DOUBTED)
 
     def made(self, case: Case, kind: str, element: str) -> bool:
         """Whether the next move was made before: for sure, or because no other job has come within the time."""

@@ -166,8 +166,7 @@ class Reconciler:
                 await self._clear(job)
                 continue
             self.jobs.use(case, job, there=there)
-            if there:
-                return True
+            break  # one that is gone casts doubt on the others
         return self.jobs.made(case, STEP, move.element)
 
     async def _task_done(self, case: Case, move: Move) -> bool:

@@ -23,7 +23,7 @@ create table if not exists jobs (
   instance integer not null,
   definition integer not null,
   cursor integer not null,          -- moves that the instance showed when the job was handed out
-  state text not null,              -- open, failed, taken, done, gone
+  state text not null,              -- open, failed, taken, done, gone, doubted
   move integer not null,            -- which it was completed for
   variables text not null
 ) strict;

@@ -44,6 +44,8 @@ class JobState(StrEnum):
     """Completed. Kept to the end of the case: it may be handed out once more, by a lease that ran out meanwhile."""
     GONE = "gone"
     """It was not there any more when it was to be completed (``Reconciler``)."""
+    DOUBTED = "doubted"
+    """Another job of its element was found gone. Handed out once more, it says how far its instance is now."""
 
 
 @dataclass

@@ -63,7 +63,7 @@ async def lives_again_and_again(bench: Bench, camunda: Mortal, clock: Clock, ran
                 async with asyncio.timeout(1.0):
                     await camunda.killed.wait()
             hinting.cancel()
-    assert camunda.kills > 5
+    assert camunda.kills > 2
     assert {len(camunda.of(case.id)) for case in cases} == {1}
 
 
@@ -72,6 +72,6 @@ def test_kills_at_any_command_and_hints_that_lie(bench: Bench, seed: int, monkey
     random = Random(seed)
     clock = Clock(stalls=Random(seed + 1), share=random.choice((0.0, 0.02, 0.1)))
     clock.rules(monkeypatch, *MODULES)
-    camunda = bench.camunda = Mortal(clock, random, random.choice((0.005, 0.01, 0.02)))
+    camunda = bench.camunda = Mortal(clock, random, random.choice((0.01, 0.02, 0.04)))
     bench.source.stale = random
     clock.run(lives_again_and_again(bench, camunda, clock, random, seed % 5))

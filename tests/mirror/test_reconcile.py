@@ -233,6 +233,20 @@ async def test_a_job_completed_by_the_dead_is_not_shown_as_failed_from_an_older_
     assert case.cursor == 2
 
 
+async def test_a_job_that_is_gone_casts_doubt_on_another_one_of_its_element(opening: Opening) -> None:
+    """Two tokens may stand at one step: who completed the one must not complete the other for the same move."""
+    camunda, store, case, job = opening
+    reconciler = Reconciler(camunda, store, time.time, 60.0)
+    await reconciler.arrived(case, job)
+    other = replace(job, key=job.key + 1000)
+    await reconciler.arrived(case, other)
+    await camunda.complete(job.key, {"mirrored": 2})
+    await reconciler.advance(case, opened(OPENED))
+    assert store.job(other.key).state is JobState.DOUBTED  # type: ignore[union-attr]
+    await reconciler.arrived(case, other)
+    assert [each.key for each in reconciler.jobs.steps(case, job.element, [])] == [other.key]
+
+
 async def test_time_in_which_no_job_could_have_come_ends_no_doubt(opening: Opening) -> None:
     camunda, store, case, job = opening
     now = [1000.0]
