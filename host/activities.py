@@ -8,7 +8,7 @@ from host.errors import UnknownFunction
 from host.http_activity import HttpActivity
 from host.invocation import FunctionFailed, Invocation, Invoker, new_invocation_id
 from host.model import Event, EventKind, Failure
-from host.store.base import Activity
+from host.store.base import Activity, ActivityKey, Backlog, Store
 
 
 class Activities:
@@ -55,3 +55,15 @@ class Activities:
         if name.lower() not in known:  # an earlier deployment scheduled it
             raise UnknownFunction("activity", name, known.values())
         return known[name.lower()]
+
+
+async def have_ended(backlog: Backlog, store: Store) -> frozenset[ActivityKey]:
+    """Those whose results wait in an inbox, as an instance that is suspended or blocked takes none of them yet."""
+    instances = {activity.key.instance for activity in backlog.activities}.intersection(backlog.targets)
+    inboxes = [(await store.waiting(instance)).messages for instance in instances]
+    return frozenset(
+        ActivityKey(message.target, message.execution or "", message.event.task)
+        for inbox in inboxes
+        for message in inbox
+        if message.event.kind in (EventKind.TASK_COMPLETED, EventKind.TASK_FAILED)
+    )

@@ -8,7 +8,7 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from host.activities import Activities
+from host.activities import Activities, have_ended
 from host.alarm import Alarm
 from host.clock import Clock
 from host.crashpoints import crash_point
@@ -72,8 +72,10 @@ class Engine:
         backlog = await self._store.backlog()
         for timer in backlog.timers:
             self._alarm.set(timer.due, timer.instance)
+        ended = await have_ended(backlog, self._store)
         for activity in backlog.activities:
-            self._activity_lane.push(activity)
+            if activity.key not in ended:
+                self._activity_lane.push(activity)
         for target in backlog.targets:
             self.wake(target)
 

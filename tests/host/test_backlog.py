@@ -1,4 +1,4 @@
-"""Activities wait for turns that lag behind: what a crash runs again is no more than runs at a time."""
+"""What a restart runs again is no more than ran at a time: activities wait for turns that lag behind."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Any
 import azure.durable_functions as df
 import pytest
 
-from host.model import EventKind
-from host.options import HubOptions
+from host.model import EventKind, Status
+from host.options import Compat, HubOptions
+from host.store import Store
 from host.store.base import Turn
 from host.store.memory import MemoryStore
 from host.testing import FunctionsInvoker, durable_host
@@ -65,3 +66,42 @@ async def test_while_nothing_is_written(flow: str, instances: int, run: int) -> 
         for instance in started:
             assert (await host.settled(instance)).status.ended
     assert (before, len(done)) == (run, MANY)
+
+
+async def test_what_has_ended_while_its_instance_is_suspended(store: Store, compat: Compat) -> None:
+    begun, may = asyncio.Event(), asyncio.Event()
+    runs: list[str] = []
+
+    async def work(_: object) -> str:
+        runs.append("work")
+        begun.set()
+        await may.wait()
+        return "done"
+
+    functions = FunctionsInvoker({"single": single}, {"work": work})
+    async with durable_host(functions, store=store, compat=compat) as first:
+        await first.hub.start("single", instance_id="i")
+        await begun.wait()
+        await first.hub.suspend("i")
+        may.set()
+        assert (await first.settled("i")).status is Status.SUSPENDED
+    async with durable_host(functions, store=store, compat=compat) as second:
+        await second.hub.idle()
+        await second.hub.resume("i")
+        assert (await second.settled("i")).status is Status.COMPLETED
+    assert runs == ["work"]
+
+
+async def test_what_has_ended_while_its_instance_may_not_run_here(store: Store, compat: Compat) -> None:
+    functions = FunctionsInvoker({"single": single}, {"work": lambda _: "done"})
+    runs: list[int] = []
+    for version in ("2", "1", "1", "2"):
+        options = HubOptions(compat=compat, default_version=version)
+        async with durable_host(functions, store=store, options=options) as host:
+            if not runs:
+                host.fail("work", error=ConnectionError())
+                await host.hub.start("single", instance_id="i")
+            status = (await host.settled("i")).status
+            runs.append(sum(call.kind == "activity" for call in host.invoker.calls))
+    assert status is Status.COMPLETED
+    assert runs == [1, 1, 0, 0]
