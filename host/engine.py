@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections import defaultdict
 from dataclasses import dataclass, replace
@@ -142,12 +143,13 @@ class Engine:
 
     async def _mark(self, instance_id: str) -> None:
         """Show in the status of an instance that it needs a person."""
-        instance = await self._store.get(instance_id)
-        if self._failed[instance_id].tries == PATIENCE and instance is not None:
-            reason = (
-                f"Its orchestrator could not be run to its end {PATIENCE} times; the log says why. It is tried again."
-            )
-            await self._store.commit(Turn(instance=replace(instance, blocked=reason)))
+        if self._failed[instance_id].tries < PATIENCE:
+            return
+        reason = f"Its orchestrator could not be run to its end {PATIENCE} times; the log says why. It is tried again."
+        with contextlib.suppress(Exception):  # the store is at fault, and says so itself: the next try marks it
+            instance = await self._store.get(instance_id)
+            if instance is not None and instance.blocked != reason:
+                await self._store.commit(Turn(instance=replace(instance, blocked=reason)))
 
     async def _go_on(self, instance_id: str, progress: Progress) -> None:
         await self._set_aside(instance_id, progress)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Generator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import azure.durable_functions as df
 import pytest
 
 from host.clock import SystemClock
+from host.engine import PATIENCE
 from host.errors import (
     AlreadyFinished,
     AlreadyRunning,
@@ -22,10 +23,10 @@ from host.errors import (
     WrongState,
 )
 from host.invocation import FunctionFailed
-from host.model import EventKind, InstanceQuery, Status
+from host.model import EventKind, InstanceQuery, InstanceStatus, Status
 from host.options import Compat, HubOptions
 from host.store import Store
-from host.store.base import Message
+from host.store.base import Loaded, Message
 from host.store.memory import MemoryStore
 from host.testing import DurableHost, FunctionsInvoker, durable_host
 
@@ -450,6 +451,24 @@ async def test_an_orchestrator_that_hangs_or_dies_is_tried_again_and_shown(host:
     await host.advance(minutes=5)
     status = await host.settled(instance)
     assert (status.status, status.blocked) == (Status.COMPLETED, None)
+
+
+class AtFault(MemoryStore):
+    """Answers nothing that a turn asks."""
+
+    async def load(self, instance_id: str, now: datetime, *, history: bool = True) -> Loaded | None:
+        raise OSError("canary-value")
+
+    async def get(self, instance_id: str) -> InstanceStatus | None:
+        raise OSError("canary-value")
+
+
+async def test_a_turn_on_a_store_at_fault_is_tried_again_by_itself(caplog: pytest.LogCaptureFixture) -> None:
+    async with durable_host(_invoker(), store=AtFault()) as host:
+        await host.hub.start("calls")
+        await host.advance(minutes=5)
+    assert caplog.text.count("could not take its turn (OSError), again in") > PATIENCE
+    assert "restart the host" not in caplog.text
 
 
 async def test_the_system_clock_fires_timers() -> None:
