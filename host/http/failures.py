@@ -11,6 +11,7 @@ from host.http.slowness import Handler
 from host.http.triggers import log_failure
 from host.invocation import FunctionFailed
 from host.runner import frames
+from host.store.faults import fault_of
 
 log = logging.getLogger("host.server")
 
@@ -29,6 +30,8 @@ async def failures(request: web.Request, handler: Handler) -> web.StreamResponse
         return web.Response(status=400)  # the caller hung up
     except Exception as error:
         log_failure(log, "The host", FunctionFailed(type(error).__name__, "", frames(error, of_host=True)))
+        if (fault := fault_of(error)) is not None:
+            return http_error(503, f"The store is not well: {fault}.")
         return http_error(500, "An error has occurred.")
 
 

@@ -21,6 +21,7 @@ from host.store import sqlite_reads as reads
 from host.store import sqlite_writes as writes
 from host.store.base import Backlog, EntityTurn, Loaded, Message, Start, Turn, Waiting
 from host.store.faults import DAMAGED, fault_of
+from host.store.healing import Healing
 from host.store.link import Link, connect
 from host.store.live import Live
 from host.store.migrations import migrate
@@ -41,10 +42,11 @@ _Written = tuple[list[tuple[frozenset[str], Mail]], list[Loaded | None]]
 class SqliteStore:
     """``path`` of the database file; its folder is made if need be.
 
-    ``busy_seconds``: how long a call waits for another program that holds a lock.
+    ``busy_seconds``: how long a call waits for another program that holds a lock; ``heal_seconds``: how long after a
+    fault it is tried whether it is over.
     """
 
-    def __init__(self, path: Path, *, busy_seconds: float = 10.0) -> None:
+    def __init__(self, path: Path, *, busy_seconds: float = 10.0, heal_seconds: float = 10.0) -> None:
         self._path = path
         self._connect = partial(connect, path, busy_seconds)
         self._damaged = threading.Event()
@@ -54,6 +56,7 @@ class SqliteStore:
         self._reader: Reader | None = None
         self._order = itertools.count(1)
         self._live = Live()
+        self._healing = Healing(heal_seconds, lambda: self.fault, self._attempt)
         self._lock = -1
 
     @property
@@ -69,13 +72,18 @@ class SqliteStore:
     async def close(self) -> None:
         assert self._writer is not None
         assert self._reader is not None
+        await self._healing.stop()
         await self._writer.close()
         await self._reader.close()
         os.close(self._lock)
 
     async def _write(self, job: Callable[[Connection], T], done: Callable[[T], None] = lambda _: None) -> T:
         assert self._writer is not None
-        return await self._writer.run(job, done)
+        try:
+            return await self._writer.run(job, done)
+        except sqlite3.Error:
+            self._healing.begin()
+            raise
 
     def _mailing(self, write: Callable[[Connection, C, Mail], T], change: C) -> Callable[[Connection], tuple[T, Mail]]:
         """A job whose mail is its own at each run."""
@@ -91,7 +99,15 @@ class SqliteStore:
 
     async def _read(self, job: Callable[[Connection], T]) -> T:
         assert self._reader is not None
-        return await self._reader.run(job)
+        try:
+            return await self._reader.run(job)
+        except sqlite3.Error:
+            self._healing.begin()
+            raise
+
+    async def _attempt(self) -> None:
+        await self._write(writes.touch)
+        await self._read(reads.last_message)
 
     async def backlog(self) -> Backlog:
         return await self._read(reads.backlog)

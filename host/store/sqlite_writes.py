@@ -122,6 +122,11 @@ def commit_entity(c: Connection, turn: EntityTurn, mail: Mail) -> None:
         post(c, message, mail)
 
 
+def touch(c: Connection) -> None:
+    """Write what means nothing, to learn whether the file can be written."""
+    c.execute(SQL["touch"])
+
+
 def purge(c: Connection, instance_id: str) -> bool:
     """One instance of ``Store.purge``: whether it had ended."""
     known = find_instance(c, instance_id)

@@ -67,6 +67,9 @@ INSERT INTO history (instance, events) VALUES (:number, :events);
 -- name: delete_history
 DELETE FROM history WHERE instance = :number;
 
+-- name: touch
+INSERT OR REPLACE INTO meta (key, value) VALUES ('touched', '');
+
 -- name: last_message
 SELECT coalesce(max(seq), 0) FROM inbox;
 

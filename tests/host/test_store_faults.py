@@ -27,6 +27,8 @@ PAGE = 4096
 LARGE = "x" * 50 * PAGE
 HISTORIES = 60
 """A page after which a filled file holds nothing else."""
+NEVER = 3600.0
+"""Seconds."""
 NO_LIMIT = 2**32 - 2
 """The most pages that SQLite knows."""
 Connection = sqlite3.Connection
@@ -34,7 +36,7 @@ Connection = sqlite3.Connection
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
-    store = SqliteStore(tmp_path / "hub.db", busy_seconds=0.05)
+    store = SqliteStore(tmp_path / "hub.db", busy_seconds=0.05, heal_seconds=NEVER)
     await store.open()
     yield store
     await store.close()
@@ -97,7 +99,7 @@ def _twice(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
 
 async def test_instances_go_on_when_the_disk_has_room_again(tmp_path: Path) -> None:
     invoker = FunctionsInvoker({"twice": _twice}, {"fill": lambda number: LARGE})
-    store = SqliteStore(tmp_path / "hub.db")
+    store = SqliteStore(tmp_path / "hub.db", heal_seconds=NEVER)
     async with durable_host(invoker, store=store) as host:
         await _limit(store, 60)
         await asyncio.gather(*(host.hub.start("twice", instance_id=f"i{number}") for number in range(3)))
@@ -124,6 +126,20 @@ async def test_a_lock_of_another_program_is_waited_for_then_named(store: SqliteS
     assert await store.start(_start("a")) is None
     assert store.fault is None
     assert await _known(store) == {"before", "a"}
+
+
+async def test_a_fault_that_is_over_is_noticed_though_nobody_asks(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "hub.db", busy_seconds=0.05, heal_seconds=0.01)
+    await store.open()
+    with closing(sqlite3.connect(store._path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            await store.start(_start("a"))
+        assert store.fault == LOCKED
+        other.execute("ROLLBACK")
+    while store.fault is not None:  # noqa: ASYNC110 nothing else tells
+        await asyncio.sleep(0.01)
+    await store.close()
 
 
 async def test_a_locked_file_is_not_opened(tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from host.app import AppIndex, load_app
+from host.model import InstanceQuery, Page
+from host.store.faults import DamagedFile
 from host.store.memory import MemoryStore
 from host.testing_http import HttpHost, http_host
 
@@ -105,6 +107,21 @@ async def test_a_host_whose_store_is_not_well_is_not_ready(app: AppIndex) -> Non
         store.trouble = None
         async with host.client.get("/health/ready") as response:
             assert response.status == 200
+
+
+class DamagedStore(MemoryStore):
+    """Whose instances cannot be read."""
+
+    async def query(self, query: InstanceQuery) -> Page:
+        raise DamagedFile
+
+
+async def test_a_request_that_meets_a_fault_of_the_store_is_told_which(app: AppIndex) -> None:
+    async with http_host(app, store=DamagedStore()) as host:
+        for path in ("/admin/instances", "/runtime/webhooks/durabletask/instances"):
+            async with host.client.get(path, params={"code": host.keys.master}) as response:
+                answer = response.status, (await response.json())["Message"]
+            assert answer == (503, "The store is not well: the database file is damaged.")
 
 
 async def test_recording_and_history(host: HttpHost) -> None:
