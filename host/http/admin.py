@@ -76,13 +76,13 @@ class Admin:
         return _json({"status": "ready"} | ({"hanging": hanging} if hanging else {}))
 
     async def status(self, request: web.Request) -> web.Response:
-        """State of the host, with Azure's word for one that is not well."""
+        """State of the host, with Azure's words for one that is not well or drains."""
         self._check(request)
         fault = self._hub.fault
         return _json(
             {
                 "id": self._app.host_json.durable.hub_name,
-                "state": "Error" if fault else "Running",
+                "state": "Error" if fault else "Stopping" if self._triggers.draining else "Running",
                 "errors": [fault] if fault else [],
                 "functions": [{"name": each.name, "trigger": str(each.kind)} for each in self._app.functions],
                 "outages": self._deliveries.outages_view(),

@@ -81,6 +81,8 @@ async def test_a_host_that_drains_is_not_ready(host: HttpHost) -> None:
     await host.server.drain()
     async with host.client.get("/health/ready") as response:
         assert (response.status, await response.json()) == (503, {"status": "draining"})
+    async with host.client.get("/admin/host/status", params={"code": host.keys.master}) as response:
+        assert (await response.json())["state"] == "Stopping"
     async with host.client.get("/health/live") as response:
         assert response.status == 200
 
