@@ -49,6 +49,10 @@ class Api:
             self._connection.request(method, target, content, headers)
             answer = self._connection.getresponse()
             text = answer.read().decode()
+        except TimeoutError:
+            raise StartupError(
+                f"The host of {self._data} has not answered within {TIMEOUT:.0f} s: it may still be at it."
+            ) from None
         except OSError as error:
             raise StartupError(f"The host of {self._data} does not answer ({error}): start it again.") from error
         finally:
@@ -59,7 +63,11 @@ class Api:
 
 
 def _refusal(status: int, text: str) -> str:
-    known = {404: "There is no such instance.", 410: "The instance has ended already."}
+    known = {
+        401: "Another host answers there than that of the data directory: start this one again.",
+        404: "There is no such instance.",
+        410: "The instance has ended already.",
+    }
     if text.startswith("{"):
         error = json.loads(text)
         return str(error.get("ExceptionMessage") or error.get("Message"))

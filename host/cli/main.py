@@ -115,7 +115,10 @@ def _add_doctor(verb: argparse.ArgumentParser) -> None:
 
 
 def _instant(text: str) -> datetime:
-    when = datetime.fromisoformat(text)
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError("must be a date, or a date and time, in ISO 8601") from None
     return when if when.tzinfo else when.replace(tzinfo=UTC)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -15,6 +16,8 @@ from host.settings import StartupError
 
 _NOT_FAILED = frozenset({410, 412})
 """Answers to a rewind of an instance that has ended otherwise, or has not ended."""
+NOTHING_DELETED = 404
+"""Answer to a purge by filter that no instance fits."""
 _KIND_NAMES = {int(kind): kind.name.lower().replace("_", " ") for kind in EventKind}
 
 
@@ -107,10 +110,19 @@ def purge(options: argparse.Namespace) -> int:
     if options.id:
         answer = api.manage("DELETE", f"/instances/{quote(options.id, safe='')}")
     else:
-        span = {"createdTimeFrom": "0001-01-01T00:00:00Z", "createdTimeTo": options.before.isoformat()}
-        answer = api.manage("DELETE", "/instances", **span)
+        answer = _purge_before(api, options.before)
     print(f"{answer['instancesDeleted']} purged.")
     return 0
+
+
+def _purge_before(api: Api, before: datetime) -> Any:
+    span = {"createdTimeFrom": "0001-01-01T00:00:00Z", "createdTimeTo": before.isoformat()}
+    try:
+        return api.manage("DELETE", "/instances", **span)
+    except Refused as refused:
+        if refused.status != NOTHING_DELETED:
+            raise
+        return {"instancesDeleted": 0}
 
 
 def export(options: argparse.Namespace) -> int:
@@ -118,16 +130,26 @@ def export(options: argparse.Namespace) -> int:
     recording = Api(options.data).admin("GET", f"/instances/{quote(options.id, safe='')}/recording")
     text = json.dumps(recording, indent=1)
     if options.to:
-        options.to.write_text(text + "\n", encoding="utf-8")
+        _write(options.to, text + "\n")
         print(f"{options.to}: {len(recording['history'])} events.")
     else:
         print(text)
     return 0
 
 
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise StartupError(f"{path} cannot be written ({error.strerror}): name another file with --to.") from error
+
+
 def advance(options: argparse.Namespace) -> int:
     """Move the virtual clock of a host that was started with ``--clock virtual``."""
-    span = timedelta(days=options.days, hours=options.hours, minutes=options.minutes, seconds=options.seconds)
+    try:
+        span = timedelta(days=options.days, hours=options.hours, minutes=options.minutes, seconds=options.seconds)
+    except (ValueError, OverflowError):
+        raise StartupError("No clock moves that far.") from None
     answer = Api(options.data).admin("POST", "/clock/advance", {"seconds": span.total_seconds()})
     print(f"It is now {answer['now']}.")
     return 0

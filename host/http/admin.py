@@ -130,8 +130,11 @@ class Admin:
             raise BadRequest("The host runs on the system's clock: start it with --clock virtual.")
         try:
             span = timedelta(seconds=float((await request.json())["seconds"]))
-        except (ValueError, TypeError, KeyError, OverflowError):
+            _ = self._clock.now() + span
+        except (ValueError, TypeError, KeyError):
             raise BadRequest('The body must be {"seconds": number}.') from None
+        except OverflowError:
+            raise BadRequest("No clock moves that far.") from None
         if span < timedelta(0):
             raise BadRequest("Time goes forward alone.")
         await self._clock.advance(span)

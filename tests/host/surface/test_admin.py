@@ -145,5 +145,6 @@ async def test_virtual_clock_is_moved(host: HttpHost) -> None:
     async with host.client.post("/admin/clock/advance", params=key, json={"seconds": 3600}) as response:
         assert response.status == 200
     assert host.durable.clock.now() - before == timedelta(hours=1)
-    async with host.client.post("/admin/clock/advance", params=key, data="x") as response:
-        assert response.status == 400
+    for data in ("x", '{"seconds": 1e15}', '{"seconds": 1e300}', '{"seconds": NaN}'):
+        async with host.client.post("/admin/clock/advance", params=key, data=data) as response:
+            assert response.status == 400

@@ -154,6 +154,8 @@ def test_verbs(host: Process, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert main(["export", "a-1", "--to", str(tmp_path / "a.json"), *data]) == 0
     recording = json.loads((tmp_path / "a.json").read_text())
     assert recording["name"] == "Approval"
+    assert main(["export", "a-1", "--to", str(tmp_path), *data]) == 2
+    assert f"{tmp_path} cannot be written (Is a directory)" in capsys.readouterr().err
     assert main(["purge", "a-1", *data]) == 0
     assert main(["purge", "a-1", *data]) == 2
     assert "There is no such instance." in capsys.readouterr().err
@@ -164,9 +166,12 @@ def test_verbs(host: Process, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert main(["terminate", "a-2", *data]) == 2
     assert main(["purge", "--before", "2100-01-01", *data]) == 0
     assert "2 purged." in capsys.readouterr().out
+    assert main(["purge", "--before", "2100-01-01", *data]) == 0
+    assert "0 purged." in capsys.readouterr().out
 
     assert main(["advance", "--days", "2", *data]) == 0
-    assert main(["advance", "--hours", "-1", *data]) == 2
+    for span in ("-1", "1e10", "1e12", "nan"):
+        assert main(["advance", "--hours", span, *data]) == 2
     assert main(["advance", "--minutes", "30", "--seconds", "30", *data]) == 0
     assert "2026-01-07" in capsys.readouterr().out
     assert host.stop() == 0
@@ -262,6 +267,22 @@ def test_wrong_options_are_one_sentence(
 ) -> None:
     assert main(["start", "--app", str(APP), "--data", str(tmp_path / "data"), *options]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_an_instant_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main(["purge", "--before", "yesterday"])
+    assert exit_.value.code == 2
+    assert "argument --before: must be a date, or a date and time, in ISO 8601" in capsys.readouterr().err
+
+
+def test_keys_of_another_host_are_named(host: Process, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    killed = tmp_path / "killed"
+    killed.mkdir()
+    (killed / "host.lock").write_text((host.data / "host.lock").read_text())  # it listened on the same port
+    (killed / "keys.json").write_text('{"master": "other"}')
+    assert main(["instances", "--data", str(killed)]) == 2
+    assert "Another host answers there" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
