@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -169,17 +170,26 @@ def _add_start(start: argparse.ArgumentParser) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a verb; the exit status is 2 for what the user must change."""
     options = parser().parse_args(arguments)
-    if options.verb is None:
-        parser().print_help()
-        return 0
-    module, _, name = options.run.partition(":")
     try:
-        # Each verb loads only what it needs.
-        import importlib
-
-        return int(getattr(importlib.import_module(module), name)(options))
+        status = _run(options)
+        sys.stdout.flush()
+        return status
     except StartupError as error:
         print(error, file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:  # whoever reads has enough, such as ``head``
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would say it once more at its end
+        return 141
+
+
+def _run(options: argparse.Namespace) -> int:
+    if options.verb is None:
+        parser().print_help()
+        return 0
+    module, _, name = options.run.partition(":")
+    # Each verb loads only what it needs.
+    import importlib
+
+    return int(getattr(importlib.import_module(module), name)(options))

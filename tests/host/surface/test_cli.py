@@ -127,6 +127,15 @@ def test_no_verb_lists_the_verbs(capsys: pytest.CaptureFixture[str]) -> None:
         assert re.search(rf"^ +{verb}\b", text, re.MULTILINE)
 
 
+def test_a_reader_that_has_enough_gets_no_traceback(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "host", "doctor", "--app", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, stdout=writing, stderr=subprocess.PIPE, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
 def test_start_prints_functions_and_urls(host: Process) -> None:
     assert f"submit: [POST] {host.origin}/api/fhir/Claim/$submit" in host.output
     assert "approval: orchestrationTrigger" in host.output
