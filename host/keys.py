@@ -87,6 +87,8 @@ def read_private_json(path: Path) -> dict[str, Any]:
         return {}
     except ValueError as error:
         raise StartupError(f"{path} is not JSON: remove it to have it made anew.") from error
+    except OSError as error:
+        raise StartupError(f"{path} cannot be read ({error.strerror}).") from error
     if not isinstance(content, dict):
         raise StartupError(f"{path} does not hold a JSON object: remove it to have it made anew.")
     return content

@@ -20,10 +20,13 @@ def hold(data: Path) -> Iterator[None]:
     """Hold the directory until the block ends; the kernel releases it if the process dies.
 
     Raises:
-        StartupError: Another host holds it.
+        StartupError: Another host holds it, or it cannot be made or written.
     """
-    data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(data / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(data / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise StartupError(f"{data} cannot be used ({error.strerror}): name another directory with --data.") from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

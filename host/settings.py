@@ -178,9 +178,15 @@ def ignored_keys(app: Path, environ: Mapping[str, str] | None = None) -> tuple[s
     return tuple(ignored(_host_document(app / "host.json", environ or {}), HostJson))
 
 
-def _host_document(path: Path, environ: Mapping[str, str]) -> dict[str, Any]:
+def require_app(app: Path) -> None:
+    """Raises StartupError: the directory holds no app."""
+    path = app / "host.json"
     if not path.is_file():
         raise StartupError(f"{path} is missing: --app must name a directory that holds host.json and function_app.py.")
+
+
+def _host_document(path: Path, environ: Mapping[str, str]) -> dict[str, Any]:
+    require_app(path.parent)
     document = _load(path)
     if not isinstance(document, dict):
         raise StartupError(f"{path} must hold a JSON object.")

@@ -27,7 +27,7 @@ from host.options import HubOptions
 from host.retention import Purger, parse_retention
 from host.schedule import TimerRunner
 from host.server import Server, ServerOptions, describe_functions, listen, serve
-from host.settings import StartupError, apply_local_settings, read_host_json
+from host.settings import StartupError, apply_local_settings, read_host_json, require_app
 from host.store import Store
 from host.telemetry import Telemetry
 
@@ -89,10 +89,10 @@ def run(options: argparse.Namespace) -> int:
     if options.spans and options.spans != "-":
         options.spans = str(Path(options.spans).resolve())
     options.retain = parse_retention(options.retain) if options.retain else {}
+    require_app(app_directory)  # before a directory of state is made in what was only misspelt
     _allow_connections()
     with lock.hold(data):
-        if app_directory.is_dir():
-            os.chdir(app_directory)
+        os.chdir(app_directory)
         os.environ.setdefault(ENVIRONMENT, "Development")
         # What the app then sets up for itself when it is imported is left alone.
         options.log_level = options.log_level or _log_level(app_directory)
@@ -199,12 +199,13 @@ def _store(data: Path) -> Store:
 def _server_options(
     options: argparse.Namespace, app: AppIndex, data: Path, people: tuple[Identity, ...] | None
 ) -> ServerOptions:
+    try:
+        keys = Keys.open(data / KEYS, (function.name for function in app.of(Kind.HTTP)))
+        identities = Identities.open(people, data / IDENTITIES) if people is not None else None
+    except OSError as error:
+        raise StartupError(f"Keys cannot be written to {data} ({error.strerror}).") from error
     return ServerOptions(
-        address=options.address,
-        port=options.port,
-        max_body=options.max_body,
-        keys=Keys.open(data / KEYS, (function.name for function in app.of(Kind.HTTP))),
-        identities=Identities.open(people, data / IDENTITIES) if people is not None else None,
+        address=options.address, port=options.port, max_body=options.max_body, keys=keys, identities=identities
     )
 
 

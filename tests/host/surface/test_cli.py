@@ -285,6 +285,19 @@ def test_an_instant_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) 
     assert "argument --before: must be a date, or a date and time, in ISO 8601" in capsys.readouterr().err
 
 
+def test_what_is_no_app_gets_no_directory_of_state(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["start", "--app", str(tmp_path / "typo")]) == 2
+    assert "typo/host.json is missing" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_directory_of_state_that_cannot_be_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").touch()
+    for data in ("file", "file/below"):
+        assert main(["start", "--app", str(APP), "--data", str(tmp_path / data)]) == 2
+        assert f"{data} cannot be used (" in capsys.readouterr().err
+
+
 def test_keys_of_another_host_are_named(host: Process, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     killed = tmp_path / "killed"
     killed.mkdir()
