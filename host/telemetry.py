@@ -14,6 +14,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
+from host.settings import StartupError
+
 if TYPE_CHECKING:
     from opentelemetry.trace import Span, Tracer
 
@@ -160,17 +162,40 @@ def _fail(span: Span, error: BaseException) -> None:
 
 
 def set_up(spans: str | None, environ: Mapping[str, str] = os.environ) -> Telemetry:
-    """Switch exporters on: ``spans`` is a file for JSON lines, ``-`` the console; Azure Monitor by its setting."""
+    """Switch exporters on: ``spans`` is a file for JSON lines, ``-`` the console; Azure Monitor by its setting.
+
+    Raises:
+        StartupError: The file cannot be written, or the setting cannot be used.
+    """
     if not spans and not environ.get(CONNECTION):
         return Telemetry()
     from opentelemetry import trace
 
     if environ.get(CONNECTION):
-        from azure.monitor.opentelemetry import configure_azure_monitor
-
-        configure_azure_monitor(connection_string=environ[CONNECTION], logger_name="host")
+        _to_monitor(environ[CONNECTION])
     if spans:
         from host.spans import add_exporter
 
-        add_exporter(spans)
+        try:
+            add_exporter(spans)
+        except OSError as error:
+            raise StartupError(f"--spans: {spans} cannot be written ({error.strerror}).") from error
     return Telemetry(trace.get_tracer("host"))
+
+
+def check_library() -> None:
+    """Raises StartupError: azure-monitor-opentelemetry is not installed."""
+    try:
+        import azure.monitor.opentelemetry  # noqa: F401
+    except ImportError as error:
+        raise StartupError(f"{CONNECTION} is set: pip install azure-monitor-opentelemetry, or unset it.") from error
+
+
+def _to_monitor(connection: str) -> None:
+    check_library()
+    from azure.monitor.opentelemetry import configure_azure_monitor
+
+    try:
+        configure_azure_monitor(connection_string=connection, logger_name="host")
+    except ValueError:  # its text may quote the key
+        raise StartupError(f"{CONNECTION} is no connection string of Azure Monitor.") from None

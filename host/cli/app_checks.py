@@ -9,12 +9,15 @@ from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import replace
 from pathlib import Path
 
+from host import telemetry
 from host.app import AppIndex, load_app
 from host.cli.finding import Finding, note, ok, problem
 from host.eventhubs import binding as event_hubs
+from host.eventhubs import runner as event_hubs_runner
 from host.functions import Function, Kind
 from host.http.triggers import build_routes
 from host.kafka import binding as kafka
+from host.kafka import runner as kafka_runner
 from host.schedule import read_timers
 from host.settings import StartupError
 
@@ -57,7 +60,7 @@ def _bindings(app: AppIndex, environ: Mapping[str, str]) -> Iterator[Finding]:
 
 
 def _refusals(app: AppIndex, environ: Mapping[str, str]) -> Iterator[str]:
-    for read in (build_routes, read_timers, _read_kafka, _read_event_hubs):
+    for read in (build_routes, read_timers, _read_kafka, _read_event_hubs, _read_telemetry):
         try:
             read(app, environ)
         except StartupError as error:
@@ -70,6 +73,8 @@ def _read_kafka(app: AppIndex, environ: Mapping[str, str]) -> None:
             kafka.read_trigger(function, environ)
         for binding in function.kafka_outputs.values():
             kafka.read_output(binding, function.name, environ)
+        if function.kind is Kind.KAFKA or function.kafka_outputs:
+            kafka_runner.check_library()
 
 
 def _read_event_hubs(app: AppIndex, environ: Mapping[str, str]) -> None:
@@ -78,6 +83,13 @@ def _read_event_hubs(app: AppIndex, environ: Mapping[str, str]) -> None:
             event_hubs.read_trigger(function, environ)
         for binding in function.event_hub_outputs.values():
             event_hubs.read_output(binding, function.name, environ)
+        if function.kind is Kind.EVENT_HUB or function.event_hub_outputs:
+            event_hubs_runner.check_library()
+
+
+def _read_telemetry(_: AppIndex, environ: Mapping[str, str]) -> None:
+    if environ.get(telemetry.CONNECTION):
+        telemetry.check_library()
 
 
 def _without_values(text: str, functions: tuple[Function, ...], environ: Mapping[str, str]) -> str:

@@ -58,7 +58,7 @@ class EventHubsRunner:
             for name, binding in function.event_hub_outputs.items()
         }
         if self._triggers or self._outputs:
-            _check_library()
+            check_library()
         self._listeners: list[EventHubListener] = []
         self._checkpoints: Checkpoints | None = None
         self._producers: Producers | None = None
@@ -126,6 +126,7 @@ class EventHubsRunner:
             await self._producers.close()
 
 
-def _check_library() -> None:
+def check_library() -> None:
+    """Raises StartupError: azure-eventhub is not installed."""
     if importlib.util.find_spec("azure.eventhub") is None:
         raise StartupError("The app has Event Hubs bindings: pip install azure-eventhub.")

@@ -51,7 +51,7 @@ class KafkaRunner:
             for name, binding in function.kafka_outputs.items()
         }
         if self._triggers or outputs:
-            _check_library()
+            check_library()
         self._listeners: list[KafkaListener] = []
         self._producers = _producers(outputs, compat) if outputs else None
 
@@ -107,6 +107,7 @@ def _producers(outputs: Mapping[tuple[str, str], KafkaOutput], compat: Compat) -
     return Producers(outputs, compat)
 
 
-def _check_library() -> None:
+def check_library() -> None:
+    """Raises StartupError: confluent-kafka is not installed."""
     if importlib.util.find_spec("confluent_kafka") is None:
         raise StartupError("The app has Kafka bindings: pip install confluent-kafka.")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from host import lock
+from host import lock, telemetry
 from host.cli import data_checks
 from host.cli.app_checks import app_findings
 from host.cli.data_checks import data_findings, port_finding
@@ -60,6 +60,34 @@ def test_a_good_app_is_ok(tmp_path: Path) -> None:
     assert [str(finding) for finding in findings] == [
         "ok       The app loads: 2 functions (1 httpTrigger, 1 timerTrigger), names are unique."
     ]
+
+
+KAFKA = (
+    "@app.kafka_trigger(arg_name='record', topic='t', broker_list='B', consumer_group='g')\n"
+    "def consumed(record: func.KafkaEvent) -> None: ...\n"
+)
+EVENT_HUB = (
+    "@app.event_hub_message_trigger(arg_name='event', event_hub_name='h', connection='C')\n"
+    "def received(event: func.EventHubEvent) -> None: ...\n"
+)
+HUBS = "Endpoint=sb://h/;SharedAccessKeyName=k;SharedAccessKey=canary"
+
+
+@pytest.mark.parametrize(
+    ("code", "setting", "module", "package"),
+    [
+        (KAFKA, {}, "confluent_kafka", "confluent-kafka"),
+        (EVENT_HUB, {"C": HUBS}, "azure.eventhub", "azure-eventhub"),
+        ("", {telemetry.CONNECTION: "canary"}, "azure.monitor.opentelemetry", "azure-monitor-opentelemetry"),
+    ],
+)
+def test_a_package_that_the_app_needs_and_that_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, setting: dict[str, str], module: str, package: str
+) -> None:
+    assert problems(examine(tmp_path, code + ROUTE.format("a", "a"), **setting)) == []
+    monkeypatch.setitem(sys.modules, module, None)
+    (text,) = problems(examine(tmp_path, code + ROUTE.format("a", "a"), **setting))
+    assert f"pip install {package}" in text
 
 
 def test_every_missing_setting_is_named(tmp_path: Path) -> None:

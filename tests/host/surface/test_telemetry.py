@@ -14,6 +14,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from host import telemetry
 from host.app import AppIndex
+from host.settings import StartupError
 from host.spans import JsonLines, as_json
 from host.telemetry import Telemetry, trace_id
 from host.testing_http import http_host
@@ -112,6 +113,21 @@ def test_nothing_is_set_up_unasked() -> None:
         "sys.exit(any(name in sys.modules for name in ('opentelemetry.sdk', 'azure.monitor')))"
     )
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def test_a_file_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(StartupError, match=r"--spans: .* cannot be written \(Is a directory\)"):
+        telemetry.set_up(str(tmp_path), {})
+
+
+def test_azure_monitor_that_cannot_be_reached_for_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    setting = {telemetry.CONNECTION: "canary-value"}
+    with pytest.raises(StartupError, match="is no connection string of Azure Monitor") as refused:
+        telemetry.set_up(None, setting)
+    assert "canary" not in str(refused.value)
+    monkeypatch.setitem(sys.modules, "azure.monitor.opentelemetry", None)
+    with pytest.raises(StartupError, match="pip install azure-monitor-opentelemetry"):
+        telemetry.set_up(None, setting)
 
 
 def test_azure_monitor_by_its_connection_string_alone(monkeypatch: pytest.MonkeyPatch) -> None:
