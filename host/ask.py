@@ -184,6 +184,11 @@ class _Feed:
         except SessionLost as lost:
             self._lost = lost
 
+    @property
+    def failed(self) -> str | None:
+        failure = self._advance and self._advance.decision.failure
+        return failure.type if failure else None
+
     def result(self) -> Advance:
         """Raises SessionLost."""
         if self._advance is None:

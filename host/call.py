@@ -7,10 +7,11 @@ Nothing of azure.functions is in them, so that the functions may run in a child 
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from host.invocation import Run
 from host.message import Message, message_from_json, message_to_json
 from host.quick import quick
 
@@ -55,7 +56,7 @@ class Call:
     retry_count: int = 0
     """How often this delivery was tried before."""
     max_retry_count: int = 0
-    run: Callable[[Callable[..., Any]], None] | None = None
+    run: Run | None = None
     """As in ``Invocation``; crosses no pipe."""
 
 

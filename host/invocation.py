@@ -15,6 +15,16 @@ TIMED_OUT = "FunctionTimeoutException"
 """``FunctionFailed.type`` of a function that was ended at ``functionTimeout``."""
 
 
+class Run(Protocol):
+    """Asks an orchestrator's function in a way of its own, and keeps what comes of it."""
+
+    @property
+    def failed(self) -> str | None:
+        """Type of the exception that the code has raised."""
+
+    def __call__(self, function: Callable[..., Any]) -> None: ...
+
+
 @quick
 @dataclass(frozen=True, slots=True)
 class Invocation:
@@ -30,8 +40,8 @@ class Invocation:
     traceparent: str | None = None
     tracestate: str | None = None
     """W3C trace context of the orchestration."""
-    run: Callable[[Callable[..., Any]], None] | None = field(default=None, repr=False)
-    """Called with the orchestrator's function in place of a call of it with ``body``. It keeps what comes of it."""
+    run: Run | None = field(default=None, repr=False)
+    """Called with the orchestrator's function in place of a call of it with ``body``."""
 
 
 def new_invocation_id() -> str:

@@ -85,6 +85,8 @@ class Telemetry:
         parent, state = invocation.traceparent, invocation.tracestate
         with self.span(f"{kind}:{invocation.name}", parent, attributes, state=state) as span:
             yield span.traceparent
+            if invocation.run is not None and (error := invocation.run.failed):
+                span.fail(error)
 
     def shutdown(self) -> None:
         """Send what is still held."""

@@ -87,6 +87,20 @@ async def test_failures_are_marked_by_type_alone(
     assert "secret" not in text
 
 
+async def test_a_turn_whose_code_raises_is_marked_also_where_the_code_lives(
+    app: AppIndex, spans: Telemetry, exporter: InMemorySpanExporter
+) -> None:
+    async with http_host(app, telemetry=spans) as host:
+        for instance in ("replayed", "living"):
+            await host.durable.run("failing", None, instance)
+    failed = [span.attributes or {} for span in exporter.get_finished_spans() if not span.status.is_ok]
+    turns = [each for each in failed if each["durabletask.type"] == "orchestration"]
+    assert {(each["durabletask.task.instance_id"], each["error.type"]) for each in turns} == {
+        ("replayed", "Exception"),
+        ("living", "Exception"),
+    }
+
+
 async def test_trace_goes_on_without_an_exporter(app: AppIndex) -> None:
     async with http_host(app) as host:
         async with host.client.post("/api/start/Approval?id=x", json=1) as response:
