@@ -36,6 +36,7 @@ from host.starter import Starter
 from host.starts import checked, new_start
 from host.store import Store
 from host.store.base import EntityTurn, Message
+from host.telemetry import rooted
 from host.wire_v1 import wire
 
 
@@ -103,8 +104,8 @@ class TaskHub:
         declared = self._known("orchestrator", name)
         instance_id = uuid.uuid4().hex if instance_id is None else checked(instance_id)
         version = self.options.default_version if version is None else version
-        at = self._clock.now()
-        start = new_start(declared, input_text, instance_id, version, at, traceparent, raw=raw, tracestate=tracestate)
+        at, trace = self._clock.now(), rooted(traceparent)
+        start = new_start(declared, input_text, instance_id, version, at, trace, raw=raw, tracestate=tracestate)
         await self._starter.start(start)
         return instance_id
 

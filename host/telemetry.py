@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from host.invocation import Invocation
 
 CONNECTION = "APPLICATIONINSIGHTS_CONNECTION_STRING"
-_TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
+_TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})")
 _LONGEST_STATE = 512
 _MEMBER = (
     r"(?:[a-z][-_0-9a-z*/]{0,255}|[a-z0-9][-_0-9a-z*/]{0,240}@[a-z][-_0-9a-z*/]{0,13})"
@@ -139,10 +139,16 @@ def trace_context(headers: Mapping[str, str]) -> tuple[str | None, str | None]:
     return parent, trace_state(headers.get("tracestate")) if trace_id(parent) else None
 
 
+def rooted(parent: str | None) -> str:
+    """The traceparent that a sender gave, if it is one; else that of a new trace, for all that comes of it."""
+    return parent if parent is not None and trace_id(parent) else _child(None)
+
+
 def _child(parent: str | None) -> str:
     # Nobody needs to guess them, as OpenTelemetry's own; asking the system for random bytes would cost a thread switch.
-    trace = trace_id(parent) or f"{random.getrandbits(128):032x}"
-    return f"00-{trace}-{random.getrandbits(64):016x}-01"
+    match = _TRACEPARENT.fullmatch(parent or "")
+    trace, flags = (match.group(1), match.group(3)) if match else (f"{random.getrandbits(128):032x}", "01")
+    return f"00-{trace}-{random.getrandbits(64):016x}-{flags}"
 
 
 def _context(parent: str | None, state: str | None = None) -> Any:

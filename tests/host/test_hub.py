@@ -350,9 +350,10 @@ async def test_what_an_earlier_deployment_left_waits_and_is_named(
 
 
 async def test_an_input_is_read_as_it_was_given_and_the_trace_goes_along(host: DurableHost) -> None:
-    await host.hub.start("waits", "[1]", "i", traceparent="00-trace-span-01")
+    parent = f"00-{'a' * 32}-{'b' * 16}-01"
+    await host.hub.start("waits", "[1]", "i", traceparent=parent)
     await host.raise_event("i", "go", "x")
-    assert {call.traceparent for call in host.invoker.calls} == {"00-trace-span-01"}
+    assert {call.traceparent for call in host.invoker.calls} == {parent}
 
 
 @pytest.mark.parametrize(

@@ -101,6 +101,32 @@ async def test_a_turn_whose_code_raises_is_marked_also_where_the_code_lives(
     }
 
 
+@pytest.mark.parametrize("headers", [{}, {"traceparent": "canary"}, {"traceparent": f"00-{'0' * 32}-{'b' * 16}-01"}])
+async def test_an_instance_that_nobody_traced_has_one_trace(
+    app: AppIndex, spans: Telemetry, exporter: InMemorySpanExporter, headers: dict[str, str]
+) -> None:
+    async with http_host(app, telemetry=spans) as host:
+        url = "/durabletask/orchestrators/sequence"
+        async with host.client.post(url, json="1", headers=headers) as response:
+            assert response.status == 202
+        await host.durable.hub.idle()
+    found = [as_json(span) for span in exporter.get_finished_spans()]
+    assert len(found) == 5
+    assert len({span["trace"] for span in found}) == 1
+
+
+async def test_whether_a_trace_is_recorded_is_its_senders_decision(app: AppIndex) -> None:
+    for flags in ("00", "01"):
+        headers = {"traceparent": f"00-{'a' * 32}-{'b' * 16}-{flags}"}
+        async with http_host(app) as host:
+            async with host.client.post(f"/api/start/Approval?id=x{flags}", json=1, headers=headers) as response:
+                assert response.status == 202
+            status = await host.durable.hub.status(f"x{flags}")
+        assert status is not None
+        assert (status.traceparent or "").startswith(f"00-{'a' * 32}-")
+        assert (status.traceparent or "").endswith(f"-{flags}")
+
+
 async def test_trace_goes_on_without_an_exporter(app: AppIndex) -> None:
     async with http_host(app) as host:
         async with host.client.post("/api/start/Approval?id=x", json=1) as response:
