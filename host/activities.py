@@ -29,9 +29,9 @@ class Activities:
         task = activity.key.task
         try:
             if activity.name == HTTP_ACTIVITY:
-                text = await self._http.run(activity.input or "{}", activity.key.instance)
+                text = await self._send(activity)
             else:
-                text = await self._invoker.invoke(self._invocation(activity))
+                text = await self._invoker.invoke(_invocation(activity, self._declared(activity.name)))
         except FunctionFailed as failed:
             # The words of the extension; two spaces come from how it cuts the worker's message.
             reason = f"Activity function '{activity.name}' failed:  {failed.type}: {failed.text}"
@@ -39,22 +39,30 @@ class Activities:
             return Event(kind=EventKind.TASK_FAILED, at=self._clock.now(), task=task, text=reason, failure=failure)
         return Event(kind=EventKind.TASK_COMPLETED, at=self._clock.now(), task=task, text=text)
 
-    def _invocation(self, activity: Activity) -> Invocation:
-        return Invocation(
-            kind="activity",
-            name=self._declared(activity.name),
-            body="null" if activity.input is None else activity.input,
-            instance_id=activity.key.instance,
-            invocation_id=new_invocation_id(),
-            traceparent=activity.traceparent,
-            tracestate=activity.tracestate,
-        )
+    async def _send(self, activity: Activity) -> str:
+        """The request belongs to the trace, as those of .NET's ``HttpClient`` on Azure."""
+        with self._invoker.telemetry.durable_span(_invocation(activity, HTTP_ACTIVITY)) as traceparent:
+            state = {"tracestate": activity.tracestate} if activity.tracestate else {}
+            trace = {"traceparent": traceparent} | state
+            return await self._http.run(activity.input or "{}", activity.key.instance, trace)
 
     def _declared(self, name: str) -> str:
         known = self._invoker.known("activity")
         if name.lower() not in known:  # an earlier deployment scheduled it
             raise UnknownFunction("activity", name, known.values())
         return known[name.lower()]
+
+
+def _invocation(activity: Activity, declared: str) -> Invocation:
+    return Invocation(
+        kind="activity",
+        name=declared,
+        body="null" if activity.input is None else activity.input,
+        instance_id=activity.key.instance,
+        invocation_id=new_invocation_id(),
+        traceparent=activity.traceparent,
+        tracestate=activity.tracestate,
+    )
 
 
 async def have_ended(backlog: Backlog, store: Store) -> frozenset[ActivityKey]:

@@ -10,6 +10,7 @@ from host.errors import UnknownFunction
 from host.invocation import FunctionFailed, Invocation, Invoker, Kind
 from host.model import Event, EventKind
 from host.store import Store
+from host.telemetry import Telemetry
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
@@ -58,6 +59,10 @@ class FaultyInvoker:
     @property
     def in_process(self) -> bool:
         return self._inner.in_process
+
+    @property
+    def telemetry(self) -> Telemetry:
+        return self._inner.telemetry
 
     def known(self, kind: Kind) -> Mapping[str, str]:
         return self._inner.known(kind)

@@ -62,16 +62,17 @@ class HttpActivity:
         self._session: aiohttp.ClientSession | None = None
         self._sleepers: set[asyncio.Task[None]] = set()
 
-    async def run(self, request_text: str, instance_id: str) -> str:
+    async def run(self, request_text: str, instance_id: str, trace: Mapping[str, str]) -> str:
         """The response as JSON text: ``{"statusCode", "headers", "content"}``. Raises FunctionFailed without one.
 
-        A header that came several times is a list. ``instance_id``: whose request it is.
+        A header that came several times is a list. ``instance_id``: whose request it is. ``trace``: headers of its W3C
+        trace context, for a request that has none of its own.
         """
         request: dict[str, Any] = json.loads(request_text)
         if request.get("tokenSource"):
             raise FunctionFailed("NotSupported", "Managed identity tokens are not available to the embedded host.")
         try:
-            answer = await self._follow(request, instance_id)
+            answer = await self._follow(request, instance_id, trace)
         except (aiohttp.ClientError, TimeoutError) as error:
             raise FunctionFailed(type(error).__name__, "The request got no response.") from error
         except (ValueError, TypeError) as error:
@@ -90,8 +91,10 @@ class HttpActivity:
             await self._session.close()
             self._session = None
 
-    async def _follow(self, request: Mapping[str, Any], instance_id: str) -> _Answer:
+    async def _follow(self, request: Mapping[str, Any], instance_id: str, trace: Mapping[str, str]) -> _Answer:
         headers = CIMultiDict(_pairs(request.get("headers") or {}))
+        if "traceparent" not in headers:
+            headers.update(trace)
         answer = await self._send(request["method"], URL(request["uri"]), headers, request.get("content"))
         if answer.unfinished and not self._fixed:
             defects.unpolled(instance_id)

@@ -6,9 +6,12 @@ import random
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from host.quick import quick
+
+if TYPE_CHECKING:
+    from host.telemetry import Telemetry
 
 Kind = Literal["orchestrator", "activity", "entity"]
 TIMED_OUT = "FunctionTimeoutException"
@@ -70,6 +73,10 @@ class Invoker(Protocol):
     @property
     def in_process(self) -> bool:
         """Whether it can serve ``Invocation.run``."""
+
+    @property
+    def telemetry(self) -> Telemetry:
+        """Makes the spans of what the engine runs by itself."""
 
     def known(self, kind: Kind) -> Mapping[str, str]:
         """Declared names by lower-cased name (aliases included)."""

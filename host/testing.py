@@ -36,6 +36,7 @@ from host.recording import export
 from host.runner import ended_by_host, text_of
 from host.store import Store
 from host.store.memory import MemoryStore
+from host.telemetry import Telemetry
 
 Function = Callable[..., Any]
 _TRIGGERS: dict[str, tuple[Kind, str]] = {
@@ -49,6 +50,7 @@ class FunctionsInvoker:
     """Runs plain functions through the SDK: generator functions as orchestrators, functions of one argument else."""
 
     in_process = True
+    telemetry = Telemetry()
 
     def __init__(
         self,

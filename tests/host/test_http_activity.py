@@ -15,11 +15,16 @@ import azure.durable_functions as df
 import pytest
 from aiohttp import web
 from multidict import CIMultiDict
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from host.clock import VirtualClock
 from host.http_content import decoded
 from host.model import InstanceStatus, Status
 from host.options import Compat, HubOptions
+from host.spans import as_json
+from host.telemetry import Telemetry
 from host.testing import FunctionsInvoker, durable_host
 
 
@@ -164,6 +169,25 @@ async def test_another_server_gets_no_credentials_when_polled() -> None:
     assert first.seen[0][2].items() >= secret.items()
     assert other.seen[0][2]["Accept"] == "text/plain"
     assert not {"authorization", "cookie", "x-functions-key"} & {name.lower() for name in other.seen[0][2]}
+
+
+async def test_a_request_belongs_to_the_trace_unless_the_code_says_otherwise(compat: Compat) -> None:
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    functions = FunctionsInvoker({"fetch": fetch})
+    functions.telemetry = Telemetry(provider.get_tracer("test"))
+    parent, own = f"00-{'a' * 32}-{'b' * 16}-01", f"00-{'c' * 32}-{'d' * 16}-01"
+    async with scripted(web.Response(), web.Response()) as script, durable_host(functions, compat=compat) as host:
+        for headers in (None, {"traceparent": own}):
+            request = json.dumps({"url": script.origin, "headers": headers})
+            await host.hub.start("fetch", request, traceparent=parent, tracestate="k=1")
+            await host.hub.idle()
+    spans = [as_json(span) for span in exporter.get_finished_spans()]
+    assert [(span["name"], span["trace"], span["parent"]) for span in spans] == [
+        ("activity:BuiltIn::HttpActivity", "a" * 32, "b" * 16)
+    ] * 2
+    sent = [(headers.get("traceparent"), headers.get("tracestate")) for _, _, headers in script.seen]
+    assert sent == [(f"00-{'a' * 32}-{spans[0]['span']}-01", "k=1"), (own, None)]
 
 
 async def test_bodies_that_are_no_text_are_read_with_replacements(compat: Compat) -> None:
