@@ -20,7 +20,7 @@ from host.eventhubs.section import EventHubsSection
 from host.kafka.section import KafkaSection
 from host.log_section import LoggingSection
 from host.section import Section
-from host.timespan import parse_timespan
+from host.timespan import parse_limit
 
 _REFERENCE = re.compile(r"%([^%\s]+)%")
 _TOKEN = re.compile(r"[-!#$%&'*+.^_`|~0-9A-Za-z]+")
@@ -107,7 +107,7 @@ class HostJson(Section):
     """host.json. Keys that this host does not know are ignored, as Azure ignores those of absent extensions."""
 
     version: str = "2.0"
-    function_timeout: str | None = Field("00:30:00", alias="functionTimeout")
+    function_timeout: str | int | None = Field("00:30:00", alias="functionTimeout")
     extensions: Extensions = Field(default_factory=lambda: Extensions.model_validate({}))
     logging: LoggingSection = Field(default_factory=lambda: LoggingSection.model_validate({}))
 
@@ -144,9 +144,9 @@ class HostJson(Section):
     @property
     def timeout(self) -> timedelta | None:
         """How long one function may run; None (host.json says ``-1`` or null) is for ever."""
-        if self.function_timeout in (None, "-1"):
+        if self.function_timeout in (None, "-1", -1):
             return None
-        return parse_timespan(str(self.function_timeout))
+        return parse_limit(str(self.function_timeout))
 
 
 class _LocalSettings(Section):

@@ -12,6 +12,7 @@ from datetime import timedelta
 
 _TIMESPAN = re.compile(r"(-)?(?:(\d+)\.)?(\d+(?::\d+){0,3})(?:\.(\d{1,7}))?", re.ASCII)
 _LARGEST = (10_675_199, 23, 59, 59)
+SHORTEST_LIMIT = timedelta(seconds=1)
 _Parts = tuple[int, int, int, int]
 """Days, hours, minutes, seconds."""
 
@@ -34,6 +35,17 @@ def parse_timespan(text: str) -> timedelta:
     micros = int((fraction or "0").ljust(7, "0")) // 10
     span = timedelta(days=found[0], hours=found[1], minutes=found[2], seconds=found[3], microseconds=micros)
     return -span if sign else span
+
+
+def parse_limit(text: str) -> timedelta:
+    """A time limit of functions: https://learn.microsoft.com/azure/azure-functions/functions-host-json#functiontimeout.
+
+    Raises:
+        ValueError: As ``parse_timespan``, or it is less than Azure takes.
+    """
+    if (span := parse_timespan(text)) < SHORTEST_LIMIT:
+        raise ValueError("must be 00:00:01 or more, or -1 for none")
+    return span
 
 
 def _readings(days: int | None, numbers: list[int], fraction: bool) -> Iterator[_Parts]:

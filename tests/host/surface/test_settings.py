@@ -164,8 +164,9 @@ def test_places_are_told_as_if_there_were_no_comments(tmp_path: Path, text: str,
         read_host_json(write(tmp_path, text))
 
 
-def test_no_time_limit(tmp_path: Path) -> None:
-    assert read_host_json(write(tmp_path, '{"version": "2.0", "functionTimeout": "-1"}')).timeout is None
+@pytest.mark.parametrize("limit", ['"-1"', "-1"])
+def test_no_time_limit(tmp_path: Path, limit: str) -> None:
+    assert read_host_json(write(tmp_path, f'{{"version": "2.0", "functionTimeout": {limit}}}')).timeout is None
 
 
 @pytest.mark.parametrize(
@@ -180,6 +181,8 @@ def test_no_time_limit(tmp_path: Path) -> None:
         ),
         ('{"version": "1.0"}', 'version must be "2.0"'),
         ('{"version": "2.0", "functionTimeout": "soon"}', "functionTimeout"),
+        ('{"version": "2.0", "functionTimeout": "00:00:00"}', "functionTimeout: must be 00:00:01 or more"),
+        ('{"version": "2.0", "functionTimeout": "-00:05:00"}', "functionTimeout: must be 00:00:01 or more"),
         ('{"version": "2.0", "extensions": {"http": {"maxConcurrentRequests": -2}}}', "maxConcurrentRequests"),
         ('{"version": "2.0", "extensions": {"http": {"customHeaders": {"X Y": "z"}}}}', "'X Y'"),
         ('{"version": "2.0", "extensions": {"http": {"customHeaders": {"X": "a\\nb"}}}}', "'X'"),
