@@ -18,6 +18,7 @@ from pydantic import BaseModel, Field, ValidationError, ValidationInfo, field_va
 from host.document import ignored, overridden, parse
 from host.eventhubs.section import EventHubsSection
 from host.kafka.section import KafkaSection
+from host.local_section import LocalSettings
 from host.log_section import LoggingSection
 from host.section import Section
 from host.timespan import parse_limit
@@ -149,10 +150,6 @@ class HostJson(Section):
         return parse_limit(str(self.function_timeout))
 
 
-class _LocalSettings(Section):
-    values: dict[str, str | None] = Field(default_factory=dict, alias="Values")
-
-
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
@@ -197,7 +194,7 @@ def apply_local_settings(app: Path, environ: MutableMapping[str, str]) -> None:
     """Put ``Values`` of local.settings.json into the environment; what is already set there wins."""
     path = app / "local.settings.json"
     if path.is_file():
-        for name, value in _checked(path, _load(path), _LocalSettings).values.items():
+        for name, value in _checked(path, _load(path), LocalSettings).values.items():
             environ.setdefault(name, value or "")
 
 

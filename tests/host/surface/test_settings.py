@@ -207,6 +207,22 @@ def test_local_settings_never_override(tmp_path: Path) -> None:
     assert environ == {"A": "set", "B": "file", "C": ""}
 
 
+def test_local_settings_may_be_numbers_and_truth_values(tmp_path: Path) -> None:
+    write(tmp_path, '{"Values": {"A": 8080, "B": true, "C": 1.5, "D": "x"}}', "local.settings.json")
+    environ = dict[str, str]()
+    apply_local_settings(tmp_path, environ)
+    assert environ == {"A": "8080", "B": "true", "C": "1.5", "D": "x"}
+    write(tmp_path, '{"Values": {"A": {"B": 1}}}', "local.settings.json")
+    with pytest.raises(StartupError, match=r"local\.settings\.json: Values\.A"):
+        apply_local_settings(tmp_path, environ)
+
+
+def test_local_settings_that_are_encrypted_are_refused(tmp_path: Path) -> None:
+    write(tmp_path, '{"IsEncrypted": true, "Values": {"A": "x"}}', "local.settings.json")
+    with pytest.raises(StartupError, match=r"local\.settings\.json: IsEncrypted: Input should be False"):
+        apply_local_settings(tmp_path, {})
+
+
 @pytest.mark.parametrize("name", ["host.json", "local.settings.json"])
 def test_files_that_are_not_utf_8(tmp_path: Path, name: str) -> None:
     write(tmp_path, '{"version": "2.0"}')
