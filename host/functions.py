@@ -123,6 +123,8 @@ def _annotations(call: Callable[..., Any]) -> dict[str, Any]:
         return typing.get_type_hints(call)
     except NameError as error:
         raise BindingError(f"its annotations name what cannot be found when the app runs: {error.name}") from error
+    except Exception as error:
+        raise BindingError(f"its annotations cannot be read: {type(error).__name__}: {error}") from error
 
 
 def _check_supported(bindings: list[Any]) -> None:

@@ -162,6 +162,8 @@ def test_malformed_retry_policy_is_refused(tmp_path: Path, strategy: str, count:
         ("@app.activity_trigger('x')\ndef f(x: dict[str, str]) -> str: ...",
          r"plain class as annotation, no dict\[str, str\]"),
         ("@app.route('a')\ndef f(req: func.HttpRequest) -> Missing: ...", "cannot be found when the app runs: Missing"),
+        ("@app.route('a')\ndef f(req: func.HttpReqest) -> str: ...",
+         "cannot be read: AttributeError: .* no attribute 'HttpReqest'"),
         ("@app.route('a')\ndef f(req: func.HttpRequest, context: int) -> str: ...", "'context' must be annotated"),
         ("@app.route('a')\n@app.queue_output('q', 'n', 'c')\n"
          "def f(req: func.HttpRequest, q: func.Out[str]) -> str: ...",
