@@ -429,6 +429,17 @@ def test_what_an_app_sets_up_for_its_log_is_kept(
     assert ("root: imported" in process.output) is ("called, warning" in shown)
 
 
+def test_threads_of_the_app_do_not_hold_the_stop(tmp_path: Path) -> None:
+    (tmp_path / "host.json").write_text('{"version": "2.0"}')
+    (tmp_path / "function_app.py").write_text(
+        "import azure.functions as func\nimport threading\napp = func.FunctionApp()\n"
+        "threading.Thread(target=threading.Event().wait).start()\n"
+    )
+    process = Process(tmp_path / "data", app=tmp_path)
+    assert process.stop() == 0
+    assert "Threads that the app made still run and are cut." in process.output
+
+
 def test_stopping_lets_running_functions_end(tmp_path: Path) -> None:
     process = Process(tmp_path / "data", "--log-format", "json")
 
