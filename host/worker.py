@@ -57,6 +57,8 @@ def main() -> None:
     parser.add_argument("--log-level", default="warning")
     parser.add_argument("--spans")
     options = parser.parse_args()
+    # The pipe ends it. A service manager tells all processes at once to stop: what the host drains shall end here.
+    signal.signal(signal.SIGTERM, lambda *_: None)  # not SIG_IGN, which programs that functions start would inherit
     logs.set_up(options.log_format, options.log_level)
     spans = telemetry.set_up(options.spans)
     try:

@@ -440,8 +440,14 @@ def test_threads_of_the_app_do_not_hold_the_stop(tmp_path: Path) -> None:
     assert "Threads that the app made still run and are cut." in process.output
 
 
-def test_stopping_lets_running_functions_end(tmp_path: Path) -> None:
-    process = Process(tmp_path / "data", "--log-format", "json")
+def children(pid: int) -> list[int]:
+    """Of a process: those that its first thread has started."""
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+@pytest.mark.parametrize("isolate", [(), ("--isolate",)])
+def test_stopping_lets_running_functions_end(tmp_path: Path, isolate: tuple[str, ...]) -> None:
+    process = Process(tmp_path / "data", "--log-format", "json", *isolate)
 
     def ask() -> bytes:
         with urllib.request.urlopen(f"{process.origin}/api/sleep/1", timeout=WAIT) as response:
@@ -450,5 +456,7 @@ def test_stopping_lets_running_functions_end(tmp_path: Path) -> None:
     with ThreadPoolExecutor() as pool:
         answer = pool.submit(ask)
         until(process.begun.exists)
+        for child in children(process.process.pid):  # as a service manager does
+            os.kill(child, signal.SIGTERM)
         assert process.stop() == 0
         assert answer.result(WAIT) == b"awake"
