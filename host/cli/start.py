@@ -155,7 +155,10 @@ async def _stop(host: _Host, seconds: float) -> None:
     try:
         await asyncio.wait_for(host.close(), seconds)
     except TimeoutError:
-        print(f"Functions still ran after {seconds:.0f} s; they are cut and run again at the next start.", flush=True)
+        print(
+            f"Functions still ran after {seconds:.0f} s and are cut: orchestrations run them again at the next start.",
+            flush=True,
+        )
         # Threads that hang would keep the process alive.
         os._exit(0)
 
