@@ -49,10 +49,11 @@ class Answer:
 
 
 class Replays:
-    """Asks by cold replay."""
+    """Asks by cold replay. ``traced``: as in ``Invocation``."""
 
-    def __init__(self, invoker: Invoker, options: HubOptions) -> None:
+    def __init__(self, invoker: Invoker, options: HubOptions, *, traced: bool = True) -> None:
         self._invoker = invoker
+        self._traced = traced
         self._greedy = options.compat == "fixed"
         self._timer_spans = options.send_timer_spans
 
@@ -62,7 +63,8 @@ class Replays:
         instance, begun = question.instance, question.past.begun
         body = codec.context(instance, events, replaying=begun, timer_spans=self._timer_spans)
         try:
-            decision = codec.decision(await self._invoker.invoke(_invocation(self._invoker, instance, body=body)))
+            invocation = _invocation(self._invoker, instance, body=body, traced=self._traced)
+            decision = codec.decision(await self._invoker.invoke(invocation))
         except FunctionFailed as failed:
             decision = _raised(failed)
         return Answer(decision, replay(decision.actions, events, greedy=self._greedy))
@@ -196,7 +198,9 @@ class _Feed:
         return self._advance
 
 
-def _invocation(invoker: Invoker, instance: InstanceStatus, *, body: str = "", run: _Feed | None = None) -> Invocation:
+def _invocation(
+    invoker: Invoker, instance: InstanceStatus, *, body: str = "", run: _Feed | None = None, traced: bool = True
+) -> Invocation:
     """Of an instance's orchestrator, which is known."""
     return Invocation(
         kind="orchestrator",
@@ -207,6 +211,7 @@ def _invocation(invoker: Invoker, instance: InstanceStatus, *, body: str = "", r
         traceparent=instance.traceparent,
         tracestate=instance.tracestate,
         run=run,
+        traced=traced,
     )
 
 

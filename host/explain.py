@@ -94,7 +94,7 @@ class Explainer:
     def __init__(self, store: Store, invoker: Invoker, engine: Engine, options: HubOptions) -> None:
         self._store = store
         self._invoker = invoker
-        self._replays = Replays(invoker, options)
+        self._replays = Replays(invoker, options, traced=False)
         self._engine = engine
 
     async def explain(self, status: InstanceStatus, *, replay: bool = False) -> Explanation:

@@ -45,6 +45,8 @@ class Invocation:
     """W3C trace context of the orchestration."""
     run: Run | None = field(default=None, repr=False)
     """Called with the orchestrator's function in place of a call of it with ``body``."""
+    traced: bool = True
+    """Whether it is a step of the instance, with a span, and not only a look at it."""
 
 
 def new_invocation_id() -> str:

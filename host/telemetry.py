@@ -72,7 +72,7 @@ class Telemetry:
     @contextlib.contextmanager
     def durable_span(self, invocation: Invocation) -> Iterator[str]:
         """The span of an orchestration turn, an activity or an entity batch. Yields its traceparent."""
-        if self._tracer is None:
+        if self._tracer is None or not invocation.traced:
             yield _child(invocation.traceparent)
             return
         kind = "orchestration" if invocation.kind == "orchestrator" else invocation.kind

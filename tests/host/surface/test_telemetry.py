@@ -115,6 +115,17 @@ async def test_an_instance_that_nobody_traced_has_one_trace(
     assert len({span["trace"] for span in found}) == 1
 
 
+async def test_a_look_at_an_instance_is_no_turn_of_it(
+    app: AppIndex, spans: Telemetry, exporter: InMemorySpanExporter
+) -> None:
+    async with http_host(app, telemetry=spans) as host:
+        await host.durable.run("Approval", 1, "w")
+        exporter.clear()
+        async with host.client.get(f"/admin/instances/w?replay=true&code={host.keys.master}") as response:
+            assert response.status == 200
+        assert exporter.get_finished_spans() == ()
+
+
 async def test_whether_a_trace_is_recorded_is_its_senders_decision(app: AppIndex) -> None:
     for flags in ("00", "01"):
         headers = {"traceparent": f"00-{'a' * 32}-{'b' * 16}-{flags}"}
