@@ -44,7 +44,7 @@ def parser() -> argparse.ArgumentParser:
         description=_ABOUT,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    verbs = top.add_subparsers(dest="verb", metavar="VERB", help=argparse.SUPPRESS)
+    verbs = top.add_subparsers(dest="verb", metavar="VERB", help=argparse.SUPPRESS, prog="python -m host")
     _add_start(verbs.add_parser("start", description=VERBS["start"]))
     _add_instances(_verb(verbs, "instances"))
     _verb(verbs, "history").add_argument("id")

@@ -323,7 +323,9 @@ def test_numbers_out_of_range_are_refused(
     with pytest.raises(SystemExit) as exit_:
         main([verb, "--app", str(APP), "--data", str(tmp_path / "data"), option])
     assert exit_.value.code == 2
-    assert message in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert said.startswith(f"usage: python -m host {verb} [-h]")
+    assert message in said
 
 
 def test_state_survives_a_restart_and_a_kill(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
