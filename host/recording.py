@@ -116,13 +116,15 @@ def _compare(
         decision = codec.decision(handle(_body(recorded, events)))
     except Exception as error:
         decision = codec.decision_of_failure(FunctionFailed(type(error).__name__, str(error)))
-    position = walk(decision.actions, events, greedy=recorded.get("compat") == "fixed")
+    greedy = recorded.get("compat") == "fixed"
+    position = walk(decision.actions, events, greedy=greedy)
     known = {event.id for event in events if event.kind in CREATED}
     expected = {event.id: event for event in made if event.kind in CREATED}
     actual = {number: leaf for number, leaf in position.started.items() if number not in known}
     for number in sorted(expected.keys() | actual.keys()):
         yield from _differ(number, expected.get(number), actual.get(number))
-    yield from _endings(decision.error, decision.done and not position.open, made)
+    waiting = bool(position.open) or (position.stuck and not greedy)
+    yield from _endings(decision.error, (decision.done or decision.error is not None) and not waiting, made)
 
 
 def _body(recorded: Mapping[str, Any], events: list[Event]) -> str:
@@ -169,9 +171,8 @@ def _says_all(new: Any, old: Any) -> bool:
     return bool(new == old)
 
 
-def _endings(error: str | None, done: bool, made: Sequence[Event]) -> Iterator[str]:
+def _endings(error: str | None, ended: bool, made: Sequence[Event]) -> Iterator[str]:
     ending = next((event for event in made if event.kind in ENDINGS), None)
-    ended = done or error is not None
     if ending is None and ended:
         yield f"the code now ends here{' with an error' if error else ''}, the recording goes on"
     elif ending is not None and not ended:

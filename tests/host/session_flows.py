@@ -214,6 +214,8 @@ SCRIPTS: Sequence[tuple[Function, Any, Sequence[Move]]] = [
     (test_compat._ten_days, None, [("advance", 11 * DAY)]),
     (test_recording.flow, {"n": 1}, [("advance", 1), ("go", 1)]),
     (test_recording.child, None, []),
+    (test_recording.gives_up, None, [GO, ("advance", HOUR)]),
+    (test_recording.leaves_a_signal, None, [GO]),
     (test_programs.child, 1, []),
     (test_programs.program, [{"do": "all", "of": [{"do": "timer", "minutes": 1}, {"do": "entity"}]}], [("advance", 5)]),
 ]

@@ -107,3 +107,33 @@ async def test_an_earlier_end_is_found(recorded: dict[str, Any]) -> None:
 def test_another_format_is_refused() -> None:
     with pytest.raises(ValueError, match="format 9"):
         replay({"format": 9}, flow)
+
+
+# --- code that has ended before its instance does
+
+
+def gives_up(context: df.DurableOrchestrationContext) -> Flow:
+    limit = context.create_timer(context.current_utc_datetime + timedelta(hours=1))
+    yield context.task_any([context.wait_for_external_event("go"), limit])
+    raise ValueError("given up")
+
+
+def leaves_a_signal(context: df.DurableOrchestrationContext) -> Flow:
+    call = context.call_activity("echo", 1)
+    yield call
+    yield context.task_any([call, context.wait_for_external_event("go")])  # Azure awaits the event before the signal
+    context.signal_entity(ENTITY, "add", 1)
+
+
+@pytest.mark.parametrize("flow", [gives_up, leaves_a_signal])
+async def test_code_that_has_ended_fits_while_the_instance_waits(flow: Any, compat: Compat) -> None:
+    invoker = FunctionsInvoker({"flow": flow}, {"echo": echo}, {"counter": counter})
+    async with durable_host(invoker, compat=compat) as host:
+        await host.run("flow", instance_id="i")
+        assert replay(await host.record("i"), flow) == []
+        if not (await host.settled("i")).status.ended:
+            await host.raise_event("i", "go")
+        assert replay(await host.record("i"), flow) == []
+        await host.advance(hours=1)
+        assert (await host.settled("i")).status.ended
+        assert replay(await host.record("i"), flow) == []
