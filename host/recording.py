@@ -1,8 +1,8 @@
 """A recorded history as a file, and its replay over code as it is now.
 
-``{"format": 1, "name", "version", "instanceId", "input", "compat", "history": [wire events]}``: events in the JSON of
-the 1.x protocol, so that recordings of Azure fit too. The replay gives the plain orchestrator each turn as it was and
-compares what it asks for.
+``{"format": 1, "name", "version", "instanceId", "input", "compat", "timerSpans", "history": [wire events]}``: events in
+the JSON of the 1.x protocol, so that recordings of Azure fit too. The replay gives the plain orchestrator each turn as
+it was and compares what it asks for. ``timerSpans``: whether timers over six days were split (absent: no).
 """
 
 from __future__ import annotations
@@ -41,7 +41,9 @@ class Divergence:
         return f"turn {self.turn}: {self.text}"
 
 
-def export(history: Sequence[Mapping[str, Any]], status: InstanceStatus, compat: str) -> dict[str, Any]:
+def export(
+    history: Sequence[Mapping[str, Any]], status: InstanceStatus, compat: str, *, timer_spans: bool = False
+) -> dict[str, Any]:
     """The content of the file. ``history``: as ``TaskHub.history`` gives it."""
     return {
         "format": FORMAT,
@@ -50,6 +52,7 @@ def export(history: Sequence[Mapping[str, Any]], status: InstanceStatus, compat:
         "instanceId": status.instance_id,
         "input": status.input,
         "compat": compat,
+        "timerSpans": timer_spans,
         "history": list(history),
     }
 
@@ -128,7 +131,8 @@ def _compare(
 
 
 def _body(recorded: Mapping[str, Any], events: list[Event]) -> str:
-    return codec.context(_instance(recorded, events), events, replaying=False, timer_spans=False)
+    spans = bool(recorded.get("timerSpans"))
+    return codec.context(_instance(recorded, events), events, replaying=False, timer_spans=spans)
 
 
 def _differ(number: int, event: Event | None, leaf: Leaf | None) -> Iterator[str]:

@@ -163,7 +163,8 @@ class DurableHost:
     async def record(self, instance_id: str) -> dict[str, Any]:
         """The history so far, as a recording (``host.recording``)."""
         status = await self.settled(instance_id)
-        return export(await self.hub.history(instance_id), status, self.hub.options.compat)
+        history, options = await self.hub.history(instance_id), self.hub.options
+        return export(history, status, options.compat, timer_spans=options.send_timer_spans)
 
     async def raise_event(self, instance_id: str, name: str, data: object = None) -> InstanceStatus:
         """Raise an event with JSON data and return the instance's status when it settles."""

@@ -120,8 +120,8 @@ class Admin:
         from host.recording import export
 
         status = await self._status(request)
-        history = await self._hub.history(status.instance_id)
-        return _json(export(history, status, self._hub.options.compat))
+        history, options = await self._hub.history(status.instance_id), self._hub.options
+        return _json(export(history, status, options.compat, timer_spans=options.send_timer_spans))
 
     async def advance(self, request: web.Request) -> web.Response:
         """Move the virtual clock by ``{"seconds": n}``."""

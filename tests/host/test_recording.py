@@ -10,7 +10,8 @@ from typing import Any
 import azure.durable_functions as df
 import pytest
 
-from host.options import Compat
+from host.model import EventKind
+from host.options import Compat, HubOptions
 from host.recording import replay
 from host.store import Store
 from host.testing import FunctionsInvoker, durable_host
@@ -107,6 +108,21 @@ async def test_an_earlier_end_is_found(recorded: dict[str, Any]) -> None:
 def test_another_format_is_refused() -> None:
     with pytest.raises(ValueError, match="format 9"):
         replay({"format": 9}, flow)
+
+
+# --- what the code was given
+
+
+async def test_timers_that_were_split_fit(compat: Compat) -> None:
+    def ten_days(context: df.DurableOrchestrationContext) -> Flow:
+        yield context.create_timer(context.current_utc_datetime + timedelta(days=10))
+
+    options = HubOptions(compat=compat, send_timer_spans=True)
+    async with durable_host(FunctionsInvoker({"flow": ten_days}), options=options) as host:
+        await host.run("flow", instance_id="i")
+        await host.advance(days=10)
+        assert len([event for event in await host.hub.history("i") if event["EventType"] == EventKind.TIMER_FIRED]) > 1
+        assert replay(await host.record("i"), ten_days) == []
 
 
 # --- code that has ended before its instance does
