@@ -68,17 +68,19 @@ def replay(recorded: Mapping[str, Any], orchestrator: Callable[..., Any]) -> lis
     if recorded.get("format") != FORMAT:
         raise ValueError(f"The recording has format {recorded.get('format')}; this host reads {FORMAT}.")
     events = [unwire(event) for event in recorded["history"]]
-    handle = df.Orchestrator.create(_plain(orchestrator))
+    handle = _handle(orchestrator)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the SDK warns of events that came before their wait
         return _first(recorded, handle, events)
 
 
-def _plain(orchestrator: Any) -> Callable[..., Any]:
+def _handle(orchestrator: Any) -> Callable[[str], str]:
+    """What the SDK makes of an orchestrator; the decorator's knows the type of the input, too."""
     if isinstance(orchestrator, FunctionBuilder):  # what @app.orchestration_trigger leaves under the function's name
         orchestrator = orchestrator._function.get_user_function()
-    plain: Callable[..., Any] = getattr(orchestrator, "orchestrator_function", orchestrator)
-    return plain
+    made = hasattr(orchestrator, "orchestrator_function")
+    handle: Callable[[str], str] = orchestrator if made else df.Orchestrator.create(orchestrator)
+    return handle
 
 
 def bodies(recorded: Mapping[str, Any]) -> Iterator[str]:

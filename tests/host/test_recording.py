@@ -10,7 +10,7 @@ from typing import Any
 import azure.durable_functions as df
 import pytest
 
-from host.model import EventKind
+from host.model import EventKind, Status
 from host.options import Compat, HubOptions
 from host.recording import replay
 from host.store import Store
@@ -123,6 +123,36 @@ async def test_timers_that_were_split_fit(compat: Compat) -> None:
         await host.advance(days=10)
         assert len([event for event in await host.hub.history("i") if event["EventType"] == EventKind.TIMER_FIRED]) > 1
         assert replay(await host.record("i"), ten_days) == []
+
+
+class Order:
+    """What only a type-safe input gives under strict typing."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    @staticmethod
+    def to_json(order: Order) -> int:
+        return order.count
+
+    @staticmethod
+    def from_json(count: int) -> Order:
+        return Order(count)
+
+
+async def test_the_input_has_the_type_that_the_trigger_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZURE_FUNCTIONS_DURABLE_STRICT_TYPING", "1")
+    app = df.DFApp()
+
+    @app.orchestration_trigger(context_name="context", input_type=Order)
+    def ordered(context: df.DurableOrchestrationContext) -> Flow:
+        yield context.call_activity("echo", context.get_input().count)
+
+    app.activity_trigger(input_name="value")(echo)
+    async with durable_host(app) as host:
+        ended = await host.run("ordered", {"__class__": "Order", "__module__": __name__, "__data__": 3}, "i")
+        assert ended.status is Status.COMPLETED
+        assert replay(await host.record("i"), ordered) == []
 
 
 # --- code that has ended before its instance does
