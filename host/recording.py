@@ -90,8 +90,10 @@ def bodies(recorded: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _first(recorded: Mapping[str, Any], handle: Callable[[str], str], events: Sequence[Event]) -> list[Divergence]:
+    rewound = max((place for place, event in enumerate(events) if event.kind is EventKind.REWOUND), default=-1)
     for number, (before, new, created) in enumerate(_turns(events), 1):
-        texts = list(_compare(recorded, handle, [*before, *new], created))
+        cut = len(before) + len(new) <= rewound
+        texts = list(_compare(recorded, handle, [*before, *new], created, cut=cut))
         if texts:
             return [Divergence(number, text) for text in texts]
     return []
@@ -115,8 +117,9 @@ def _turns(events: Sequence[Event]) -> Iterator[tuple[list[Event], list[Event], 
 
 
 def _compare(
-    recorded: Mapping[str, Any], handle: Callable[[str], str], events: list[Event], made: list[Event]
+    recorded: Mapping[str, Any], handle: Callable[[str], str], events: list[Event], made: list[Event], *, cut: bool
 ) -> Iterator[str]:
+    """``cut``: the turn was before a rewind, which took out of the history what it undid."""
     try:
         decision = codec.decision(handle(_body(recorded, events)))
     except Exception as error:
@@ -126,8 +129,10 @@ def _compare(
     known = {event.id for event in events if event.kind in CREATED}
     expected = {event.id: event for event in made if event.kind in CREATED}
     actual = {number: leaf for number, leaf in position.started.items() if number not in known}
-    for number in sorted(expected.keys() | actual.keys()):
+    for number in sorted(expected if cut else expected.keys() | actual.keys()):
         yield from _differ(number, expected.get(number), actual.get(number))
+    if cut:
+        return
     waiting = bool(position.open) or (position.stuck and not greedy)
     yield from _endings(decision.error, (decision.done or decision.error is not None) and not waiting, made)
 

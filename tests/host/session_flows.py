@@ -216,6 +216,7 @@ SCRIPTS: Sequence[tuple[Function, Any, Sequence[Move]]] = [
     (test_recording.child, None, []),
     (test_recording.gives_up, None, [GO, ("advance", HOUR)]),
     (test_recording.leaves_a_signal, None, [GO]),
+    (test_recording.cleans_up, None, []),
     (test_programs.child, 1, []),
     (test_programs.program, [{"do": "all", "of": [{"do": "timer", "minutes": 1}, {"do": "entity"}]}], [("advance", 5)]),
 ]

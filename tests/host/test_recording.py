@@ -183,3 +183,32 @@ async def test_code_that_has_ended_fits_while_the_instance_waits(flow: Any, comp
         await host.advance(hours=1)
         assert (await host.settled("i")).status.ended
         assert replay(await host.record("i"), flow) == []
+
+
+# --- an instance that was rewound
+
+
+def cleans_up(context: df.DurableOrchestrationContext) -> Flow:
+    yield context.call_activity("echo", "first")
+    try:
+        yield context.call_activity("boom", "second")
+    except Exception:
+        yield context.call_activity("echo", "cleaned")
+        raise
+    yield context.call_activity("echo", "third")
+
+
+async def test_a_rewound_instance_fits_its_code(compat: Compat) -> None:
+    def changed(context: df.DurableOrchestrationContext) -> Flow:
+        yield context.call_activity("clear", "first")
+
+    invoker = FunctionsInvoker({"flow": cleans_up}, {"echo": echo, "boom": echo})
+    async with durable_host(invoker, compat=compat) as host:
+        host.fail("boom")
+        assert (await host.run("flow", instance_id="i")).status is Status.FAILED
+        await host.hub.rewind("i")
+        assert (await host.settled("i")).status is Status.COMPLETED
+        recording = await host.record("i")
+    assert replay(recording, cleans_up) == []
+    (found,) = replay(recording, changed)
+    assert found.turn == 1
