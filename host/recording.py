@@ -23,6 +23,7 @@ from host.invocation import FunctionFailed
 from host.model import Event, EventKind, InstanceStatus, Status
 from host.replay import CREATED
 from host.replay import replay as walk
+from host.rewind import HOST_ERROR
 from host.wire_v1 import unwire
 
 FORMAT = 1
@@ -106,7 +107,7 @@ def _turns(events: Sequence[Event]) -> Iterator[tuple[list[Event], list[Event], 
     made: list[Event] = []
     for event in events:
         if event.kind is EventKind.TURN_COMPLETED:
-            if not any(one.kind in (EventKind.SUSPENDED, EventKind.EXECUTION_TERMINATED) for one in new):
+            if not any(map(_not_asked, new)) and not any(map(_by_host, made)):
                 yield list(before), list(new), list(made)
             before += [*new, *made, event]
             new, made = [], []
@@ -114,6 +115,15 @@ def _turns(events: Sequence[Event]) -> Iterator[tuple[list[Event], list[Event], 
             made.append(event)
         else:
             new.append(event)
+
+
+def _not_asked(event: Event) -> bool:
+    return event.kind in (EventKind.SUSPENDED, EventKind.EXECUTION_TERMINATED)
+
+
+def _by_host(event: Event) -> bool:
+    """Whether the host ended the instance: what the code asked for in that turn is not recorded."""
+    return event.failure is not None and event.failure.type == HOST_ERROR
 
 
 def _compare(

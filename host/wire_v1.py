@@ -161,7 +161,11 @@ def _unrequest(event: Wire) -> Wire:
 
 _UNWIRE: dict[EventKind, Callable[[Wire], Wire]] = {
     EventKind.EXECUTION_STARTED: _unstarted,
-    EventKind.EXECUTION_COMPLETED: lambda event: {"status": _status(event), "text": event.get("Result")},
+    EventKind.EXECUTION_COMPLETED: lambda event: {
+        "status": _status(event),
+        "text": event.get("Result"),
+        "failure": _unfailure(event.get("FailureDetails")),
+    },
     EventKind.EXECUTION_TERMINATED: lambda event: {"text": event.get("Input")},
     EventKind.TASK_SCHEDULED: lambda event: {"text": json.loads(event["Input"])[0]},
     EventKind.TASK_COMPLETED: lambda event: {"text": event.get("Result")},
@@ -172,6 +176,10 @@ _UNWIRE: dict[EventKind, Callable[[Wire], Wire]] = {
     EventKind.EVENT_SENT: _unrequest,
     EventKind.EVENT_RAISED: lambda event: {"text": event.get("Input")},
 }
+
+
+def _unfailure(details: Wire | None) -> Failure | None:
+    return Failure(details["ErrorType"], details.get("ErrorMessage") or "") if details else None
 
 
 def _status(event: Wire) -> Status | None:

@@ -212,3 +212,20 @@ async def test_a_rewound_instance_fits_its_code(compat: Compat) -> None:
     assert replay(recording, cleans_up) == []
     (found,) = replay(recording, changed)
     assert found.turn == 1
+
+
+# --- an instance that the host ended
+
+
+async def test_code_fits_whose_instance_the_host_ended(compat: Compat) -> None:
+    def misspells(context: df.DurableOrchestrationContext) -> Flow:
+        yield context.call_activity("echo", "first")
+        yield context.call_activity("ehco", "second")
+
+    async with durable_host(FunctionsInvoker({"flow": misspells}, {"echo": echo}), compat=compat) as host:
+        ended = await host.run("flow", instance_id="i")
+        assert ended.failure is not None
+        assert ended.failure.type == "HostError"
+        recording = await host.record("i")
+    assert replay(recording, misspells) == []
+    assert replay(recording, flow) != []
