@@ -11,110 +11,27 @@ async with durable_host(app) as host:
 from __future__ import annotations
 
 import asyncio
-import inspect
 import json
-import traceback
 import warnings
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
-from weakref import WeakKeyDictionary
 
-import azure.durable_functions as df
 import azure.functions as func
-from azure.functions import durable_functions as converters
-from azure.functions import meta
 
 from host.clock import Clock, VirtualClock
 from host.faults import FaultyInvoker
 from host.hub import TaskHub
-from host.invocation import FunctionFailed, Invocation, Invoker, Kind
+from host.invocation import Invoker
 from host.model import InstanceStatus
 from host.options import Compat, HubOptions
 from host.recording import export
-from host.runner import ended_by_host, text_of
 from host.store import Store
 from host.store.memory import MemoryStore
-from host.telemetry import Telemetry
+from host.testing_functions import FunctionsInvoker
 
-Function = Callable[..., Any]
-_TRIGGERS: dict[str, tuple[Kind, str]] = {
-    "orchestrationTrigger": ("orchestrator", "orchestration"),
-    "activityTrigger": ("activity", "activity"),
-    "entityTrigger": ("entity", "entity_name"),
-}
-
-
-class FunctionsInvoker:
-    """Runs plain functions through the SDK: generator functions as orchestrators, functions of one argument else."""
-
-    in_process = True
-    telemetry = Telemetry()
-
-    def __init__(
-        self,
-        orchestrators: Mapping[str, Function] | None = None,
-        activities: Mapping[str, Function] | None = None,
-        entities: Mapping[str, Function] | None = None,
-    ) -> None:
-        self._functions: dict[Kind, dict[str, Function]] = {
-            "orchestrator": {name: df.Orchestrator.create(code) for name, code in (orchestrators or {}).items()},
-            "activity": dict(activities or {}),
-            "entity": {name: df.Entity.create(code) for name, code in (entities or {}).items()},
-        }
-        self._index()
-
-    @classmethod
-    def of_app(cls, app: func.FunctionRegister) -> FunctionsInvoker:
-        """The durable functions of a v2 app. They can be listed once: an app object keeps the invoker that it got."""
-        if (known := _OF_APPS.get(app)) is not None:
-            return known
-        invoker = cls()
-        for function in app.get_functions():
-            trigger = function.get_trigger()
-            if trigger.type in _TRIGGERS:
-                kind, attribute = _TRIGGERS[trigger.type]
-                name = getattr(trigger, attribute, None) or function.get_function_name()
-                invoker._functions[kind][name] = function.get_user_function()
-        invoker._index()
-        _OF_APPS[app] = invoker
-        return invoker
-
-    def _index(self) -> None:
-        self._known = {kind: {name.lower(): name for name in functions} for kind, functions in self._functions.items()}
-
-    def known(self, kind: Kind) -> Mapping[str, str]:
-        return self._known[kind]
-
-    async def invoke(self, invocation: Invocation) -> str:
-        function = self._functions[invocation.kind][invocation.name]
-        try:
-            if invocation.run is not None:
-                await asyncio.to_thread(invocation.run, function)
-                return "null"
-            if invocation.kind != "activity":
-                return str(await asyncio.to_thread(function, invocation.body))
-            argument = converters.ActivityTriggerConverter.decode(
-                meta.Datum(invocation.body, "json"), trigger_metadata=None
-            )
-            if inspect.iscoroutinefunction(function):
-                result = await function(argument)
-            else:
-                result = await asyncio.to_thread(function, argument)
-            return str(converters.ActivityTriggerConverter.encode(result, expected_type=None).value)
-        except BaseException as error:
-            if ended_by_host(error):
-                raise
-            cause = error.__cause__ if invocation.kind == "orchestrator" and error.__cause__ else error
-            raise FunctionFailed(type(cause).__name__, text_of(error), _frames(cause)) from error
-
-
-_OF_APPS: WeakKeyDictionary[func.FunctionRegister, FunctionsInvoker] = WeakKeyDictionary()
-
-
-def _frames(error: BaseException) -> tuple[str, ...]:
-    return tuple(f"{frame.filename}:{frame.lineno}:{frame.name}" for frame in traceback.extract_tb(error.__traceback__))
+__all__ = ["DurableHost", "FunctionsInvoker", "durable_host"]
 
 
 class DurableHost:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import azure.durable_functions as df
+import azure.functions as func
 import pytest
 
 from host.clock import SystemClock, VirtualClock
@@ -44,9 +45,72 @@ def _app() -> df.DFApp:
 async def test_the_functions_of_an_app_are_known_by_their_trigger_names() -> None:
     async with durable_host(_app()) as host:
         assert (await host.run("Greeting")).output == '"hello you"'
-        assert set(host.invoker.known("activity")) == {"say"}
+        assert host.invoker.known("activity") == {"say": "say", "say_hello": "say"}
         assert set(host.invoker.known("entity")) == {"counter"}
         assert [call.kind for call in host.invoker.calls] == ["orchestrator", "activity", "orchestrator"]
+
+
+async def test_functions_of_an_app_are_bound_as_in_the_host(caplog: pytest.LogCaptureFixture) -> None:
+    app = df.DFApp()
+
+    @app.activity_trigger(input_name="whom", activity="say")
+    def say_hello(whom: str, context: func.Context) -> str:
+        return f"{context.function_name}: hello {whom}"
+
+    @app.activity_trigger(input_name="whom")
+    async def say_later(whom: str, context: func.Context) -> str:
+        return f"{context.function_name}: hello {whom}"
+
+    @app.activity_trigger(input_name="whom")
+    @app.durable_client_input(client_name="client")
+    async def tell(whom: str, client: df.DurableOrchestrationClient) -> None:
+        """Needs the management API."""
+
+    @app.activity_trigger(input_name="whom")
+    @app.blob_output(arg_name="blob", path="x", connection="y")
+    def keep(whom: str, blob: func.Out[str]) -> None:
+        """Needs a blob."""
+
+    @app.orchestration_trigger(context_name="context")
+    def greet(context: df.DurableOrchestrationContext) -> Flow:
+        said = []
+        for call in (say_hello, say_later, tell, keep):
+            try:
+                said.append((yield context.call_activity(call, "you")))
+            except Exception as error:
+                said.append(str(error))
+        return said
+
+    async with durable_host(app) as host:
+        ended = await host.run("greet")
+        calls = [call.name for call in host.invoker.calls if call.kind == "activity"]
+        assert calls == ["say", "say_later", "tell"]
+        assert ended.status is Status.FAILED
+        assert "no activity function named 'keep'" in (ended.output or "")
+        history = await host.hub.history(ended.instance_id)
+    results = [event["Result"] for event in history if event["EventType"] == EventKind.TASK_COMPLETED]
+    assert results == ['"say_hello: hello you"', '"say_later: hello you"']
+    (reason,) = [event["Reason"] for event in history if event["EventType"] == EventKind.TASK_FAILED]
+    assert "durable client needs a port" in reason
+    assert "keep is not served" in caplog.text
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("of_app", [True, False])
+async def test_an_iterator_that_has_ended_ends_the_call(of_app: bool) -> None:
+    def say(whom: str) -> str:
+        return next(iter(()))
+
+    def greet(context: df.DurableOrchestrationContext) -> Flow:
+        yield context.call_activity("say", "you")
+
+    app = df.DFApp()
+    app.activity_trigger(input_name="whom")(say)
+    app.orchestration_trigger(context_name="context")(greet)
+    async with durable_host(app if of_app else FunctionsInvoker({"greet": greet}, {"say": say})) as host:
+        ended = await host.run("greet")
+        assert ended.status is Status.FAILED
+        assert "StopIteration" in (ended.output or "")
 
 
 async def test_an_error_of_which_no_text_can_be_made_ends_the_call() -> None:

@@ -1,0 +1,148 @@
+"""The functions of a test: plain ones, or those of an app, without the host's limits and timeouts."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import azure.durable_functions as df
+import azure.functions as func
+from azure.functions import durable_functions as converters
+from azure.functions import meta
+
+from host.call import Call
+from host.functions import BindingError, describe
+from host.functions import Function as Described
+from host.invocation import FunctionFailed, Invocation, Kind
+from host.runner import ended_by_host, run_async, run_sync, text_of
+from host.telemetry import Telemetry
+
+log = logging.getLogger("host.testing_functions")
+
+Function = Callable[..., Any]
+_TRIGGERS: dict[str, Kind] = {
+    "orchestrationTrigger": "orchestrator",
+    "activityTrigger": "activity",
+    "entityTrigger": "entity",
+}
+
+
+class FunctionsInvoker:
+    """Runs plain functions through the SDK: generator functions as orchestrators, functions of one argument else.
+
+    Those of an app have its names, and their parameters are bound as in the host.
+    """
+
+    in_process = True
+    telemetry = Telemetry()
+
+    def __init__(
+        self,
+        orchestrators: Mapping[str, Function] | None = None,
+        activities: Mapping[str, Function] | None = None,
+        entities: Mapping[str, Function] | None = None,
+    ) -> None:
+        self._functions: dict[Kind, dict[str, Function]] = {
+            "orchestrator": {name: df.Orchestrator.create(code) for name, code in (orchestrators or {}).items()},
+            "activity": dict(activities or {}),
+            "entity": {name: df.Entity.create(code) for name, code in (entities or {}).items()},
+        }
+        self._known = {kind: {name.lower(): name for name in names} for kind, names in self._functions.items()}
+        self._described: dict[str, Described] = {}
+        """Activities of an app."""
+
+    @classmethod
+    def of_app(cls, app: func.FunctionRegister) -> FunctionsInvoker:
+        """The durable functions of a v2 app. They can be listed once: an app object keeps the invoker that it got."""
+        if (known := _OF_APPS.get(app)) is not None:
+            return known
+        invoker = cls()
+        for function in app.get_functions():
+            if (kind := _TRIGGERS.get(function.get_trigger().type)) is not None:
+                invoker._add(kind, function)
+        _OF_APPS[app] = invoker
+        return invoker
+
+    def _add(self, kind: Kind, function: Any) -> None:
+        try:
+            described = describe(function)
+        except BindingError as error:
+            log.error("%s is not served, nor is it by the host: %s", function.get_function_name(), error)
+            return
+        name = described.durable_name
+        self._functions[kind][name] = described.call
+        if kind == "activity":
+            self._described[name] = described
+        # An alias never hides a proper name.
+        self._known[kind] = dict.fromkeys(map(str.lower, described.aliases), name) | self._known[kind]
+        self._known[kind][name.lower()] = name
+
+    def known(self, kind: Kind) -> Mapping[str, str]:
+        return self._known[kind]
+
+    async def invoke(self, invocation: Invocation) -> str:
+        if invocation.kind == "activity" and (described := self._described.get(invocation.name)) is not None:
+            return await _run_described(described, invocation)
+        function = self._functions[invocation.kind][invocation.name]
+        if inspect.iscoroutinefunction(function):
+            with _failures(invocation):
+                return _encoded(await function(_decoded(invocation)))
+        return await asyncio.to_thread(_run, function, invocation)
+
+
+async def _run_described(function: Described, invocation: Invocation) -> str:
+    if function.client_params:
+        raise FunctionFailed("LookupError", "the durable client needs a port: test this with host.testing_http")
+    call = Call(
+        function.name,
+        invocation.body,
+        invocation.invocation_id,
+        traceparent=invocation.traceparent,
+        tracestate=invocation.tracestate,
+        instance_id=invocation.instance_id,
+    )
+    outcome = await (run_async(function, call) if function.is_async else asyncio.to_thread(run_sync, function, call))
+    return str(outcome.answer)
+
+
+def _run(function: Function, invocation: Invocation) -> str:
+    """In a thread, of which a future takes no StopIteration: what the function raises is caught here."""
+    with _failures(invocation):
+        if invocation.run is not None:
+            invocation.run(function)
+            return "null"
+        if invocation.kind != "activity":
+            return str(function(invocation.body))
+        return _encoded(function(_decoded(invocation)))
+
+
+def _decoded(invocation: Invocation) -> Any:
+    return converters.ActivityTriggerConverter.decode(meta.Datum(invocation.body, "json"), trigger_metadata=None)
+
+
+def _encoded(result: Any) -> str:
+    return str(converters.ActivityTriggerConverter.encode(result, expected_type=None).value)
+
+
+@contextmanager
+def _failures(invocation: Invocation) -> Iterator[None]:
+    try:
+        yield
+    except BaseException as error:
+        if ended_by_host(error):
+            raise
+        cause = error.__cause__ if invocation.kind == "orchestrator" and error.__cause__ else error
+        raise FunctionFailed(type(cause).__name__, text_of(error), _frames(cause)) from error
+
+
+_OF_APPS: WeakKeyDictionary[func.FunctionRegister, FunctionsInvoker] = WeakKeyDictionary()
+
+
+def _frames(error: BaseException) -> tuple[str, ...]:
+    return tuple(f"{frame.filename}:{frame.lineno}:{frame.name}" for frame in traceback.extract_tb(error.__traceback__))
