@@ -54,7 +54,7 @@ class FaultyInvoker:
             raise ValueError("The first attempt is 1.")
         if attempt is not None and name.lower() not in self.known("activity"):
             raise ValueError(f"Attempts are those of activities, and none is named {name}.")
-        self._faults.append(_Fault(name.lower(), times, error, attempt, instance))
+        self._faults.append(_Fault(known[name.lower()].lower(), times, error, attempt, instance))
 
     @property
     def in_process(self) -> bool:

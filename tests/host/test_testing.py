@@ -135,6 +135,17 @@ async def test_a_failure_can_be_injected_for_a_while() -> None:
         assert (await host.run("greeting")).status is Status.COMPLETED
 
 
+async def test_a_failure_can_be_injected_by_any_name_of_a_function() -> None:
+    async with durable_host(_app()) as host:
+        host.fail("say_hello")
+        host.fail("Greet", times=1, instance="b")
+        assert [(await host.run("greeting", instance_id=each)).status for each in "abc"] == [
+            Status.FAILED,
+            Status.FAILED,
+            Status.COMPLETED,
+        ]
+
+
 async def test_time_begins_where_the_test_says() -> None:
     start = datetime(2026, 11, 1, 5, 30, tzinfo=UTC)
     async with durable_host(_app(), clock=VirtualClock(start)) as host:
