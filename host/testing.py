@@ -110,10 +110,19 @@ async def durable_host(
     hub = TaskHub(store, invoker, clock, options or HubOptions(compat=compat))
     if isinstance(clock, VirtualClock):
         clock.settle_with(hub.idle)
-    running = asyncio.create_task(hub.run())
-    await hub.ready.wait()
+    running = await _open(hub)
     try:
         yield DurableHost(hub, invoker, clock)
     finally:
         await hub.stop()
         await running
+
+
+async def _open(hub: TaskHub) -> asyncio.Task[None]:
+    """Have the hub run. Raises what kept its store from opening."""
+    running, ready = asyncio.create_task(hub.run()), asyncio.create_task(hub.ready.wait())
+    await asyncio.wait({running, ready}, return_when=asyncio.FIRST_COMPLETED)
+    if not ready.done():
+        ready.cancel()
+        await running
+    return running

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Generator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import azure.durable_functions as df
@@ -18,6 +19,7 @@ from host.errors import UnknownFunction
 from host.model import EventKind, Status
 from host.options import Compat
 from host.store import Store
+from host.store.sqlite import SqliteStore
 from host.testing import DurableHost, FunctionsInvoker, durable_host
 
 Flow = Generator[Any, Any, Any]
@@ -156,6 +158,14 @@ async def test_the_system_clock_cannot_be_advanced() -> None:
     async with durable_host(FunctionsInvoker(), clock=SystemClock()) as host:
         with pytest.raises(AssertionError, match="only a VirtualClock"):
             await host.advance(days=1)
+
+
+@pytest.mark.timeout(60)
+async def test_a_store_that_cannot_be_opened_is_told(tmp_path: Path) -> None:
+    (tmp_path / "hub.db").write_bytes(b"no database" * 1000)
+    with pytest.raises(RuntimeError, match="cannot be used"):
+        async with durable_host(_app(), store=SqliteStore(tmp_path / "hub.db")):
+            pass
 
 
 async def test_an_app_object_can_be_run_again() -> None:
