@@ -13,6 +13,9 @@ LONGEST_NAP = 60.0
 """Seconds: a sleeper looks at the wall clock at least this often, so a changed or resumed machine clock is noticed."""
 
 
+LAST = datetime.max.replace(tzinfo=UTC)
+
+
 class Clock(Protocol):
     """Source of all time."""
 
@@ -60,6 +63,7 @@ class VirtualClock:
         self._order = itertools.count()
         self._sleepers: list[tuple[datetime, int, asyncio.Future[None]]] = []
         self._settlers: list[Callable[[], Awaitable[None]]] = []
+        self._moving = asyncio.Lock()
 
     def now(self) -> datetime:
         return self._now
@@ -78,12 +82,16 @@ class VirtualClock:
     async def advance(self, by: timedelta | None = None, **units: float) -> None:
         """Move time by ``by`` or ``timedelta(**units)``; what falls due happens in order, each at its instant.
 
-        ValueError: It would go back.
+        One that is called while another runs comes after it.
+        ValueError: It would go back, or beyond the year 9999.
         """
         span = timedelta(**units) if by is None else by
         if span < timedelta(0):
             raise ValueError("Time goes forward alone.")
-        await self.advance_to(self._now + span)
+        async with self._moving:
+            if span > LAST - self._now:
+                raise ValueError("The calendar ends with the year 9999.")
+            await self.advance_to(self._now + span)
 
     async def advance_to(self, when: datetime) -> None:
         """Move time to ``when``."""

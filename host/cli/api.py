@@ -27,9 +27,10 @@ class Refused(StartupError):
 class Api:
     """The management API and ``/admin`` of a running host."""
 
-    def __init__(self, data: Path) -> None:
-        address = urlsplit(lock.origin(data))
-        self._connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=TIMEOUT)
+    def __init__(self, data: Path, *, patient: bool = False) -> None:
+        """``patient``: it waits for an answer as long as it takes."""
+        address, timeout = urlsplit(lock.origin(data)), None if patient else TIMEOUT
+        self._connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=timeout)
         self._keys = Keys(**read_private_json(data / "keys.json"))
         self._data = data
 

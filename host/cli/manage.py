@@ -149,8 +149,9 @@ def advance(options: argparse.Namespace) -> int:
     try:
         span = timedelta(days=options.days, hours=options.hours, minutes=options.minutes, seconds=options.seconds)
     except (ValueError, OverflowError):
-        raise StartupError("No clock moves that far.") from None
-    answer = Api(options.data).admin("POST", "/clock/advance", {"seconds": span.total_seconds()})
+        raise StartupError("Time cannot be moved by that much.") from None
+    # All that falls due is done first, which may take long.
+    answer = Api(options.data, patient=True).admin("POST", "/clock/advance", {"seconds": span.total_seconds()})
     print(f"It is now {answer['now']}.")
     return 0
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from host.clock import SystemClock, VirtualClock
 
 START = datetime(2026, 3, 8, 6, 0, tzinfo=UTC)
@@ -61,6 +63,38 @@ async def test_time_stands_still_until_what_was_woken_is_done() -> None:
     await clock.advance(days=1)
     assert seen == [START + timedelta(hours=1)]
     await task
+
+
+async def test_one_advance_comes_after_another() -> None:
+    clock = VirtualClock(START)
+    idle = asyncio.Event()
+    idle.set()
+    seen: list[datetime] = []
+
+    async def work() -> None:
+        for day in (1, 2):
+            await clock.sleep_until(START + timedelta(days=day))
+            idle.clear()
+            await asyncio.sleep(0.05)
+            seen.append(clock.now())
+            idle.set()
+
+    async def settled() -> None:
+        await idle.wait()
+
+    clock.settle_with(settled)
+    task = asyncio.create_task(work())
+    await asyncio.gather(clock.advance(days=1), clock.advance(days=1))
+    assert seen == [START + timedelta(days=1), START + timedelta(days=2)]
+    assert clock.now() == START + timedelta(days=2)
+    await task
+
+
+async def test_time_ends_with_the_calendar() -> None:
+    clock = VirtualClock(START)
+    with pytest.raises(ValueError, match="year 9999"):
+        await clock.advance(days=3_000_000)
+    assert clock.now() == START
 
 
 async def test_the_past_is_now() -> None:
