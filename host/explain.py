@@ -50,6 +50,7 @@ class Code(enum.StrEnum):
     ENDED = "the code has ended, the instance ends when all that it started has"
     RAISED = "the code has failed, the instance ends when all that it started has"
     AHEAD = "the code went on, but starts its next tasks when an earlier one has ended (ordered-scheduling)"
+    NOTHING = "the code waits for what never comes: it has yielded no task (None), or a timer that it had cancelled"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +147,8 @@ class Explainer:
             return explanation
         early = Counter(event.name or "" for event in answer.position.early)
         code = _code(answer.decision, answer.position)
+        if code is None and not explanation.tasks and not answer.position.waits:
+            code = Code.NOTHING
         return replace(explanation, code=code, held=Counter(explanation.held) + early)
 
     async def _answer(self, instance: InstanceStatus, history: Sequence[Event]) -> Answer | None:

@@ -14,7 +14,7 @@ import pytest
 from host.engine import Retry
 from host.explain import Code, Explanation, OpenKind, OpenTask
 from host.http.waits import task_words, waiting_view
-from host.model import Event
+from host.model import Event, Status
 from host.options import Compat
 from host.store import Store
 from host.store.memory import MemoryStore
@@ -65,6 +65,15 @@ def going_on(context: df.DurableOrchestrationContext) -> Flow:
     yield context.call_activity("held")
 
 
+def idling(context: df.DurableOrchestrationContext) -> Flow:
+    """Waits for nothing."""
+    timer = context.create_timer(context.current_utc_datetime + timedelta(days=1))
+    if context.get_input() == "timer":
+        timer.cancel()
+        yield timer
+    yield None
+
+
 def failing(context: df.DurableOrchestrationContext) -> Flow:
     yield context.call_activity("boom", "canary-value")
 
@@ -106,7 +115,19 @@ def gate() -> Gate:
 
 @pytest.fixture
 async def host(store: Store, compat: Compat, gate: Gate) -> AsyncIterator[DurableHost]:
-    flows = (deadlines, calling, working, parent, waiting, leaving, going_on, failing, failing_parent, translating)
+    flows = (
+        deadlines,
+        calling,
+        working,
+        parent,
+        waiting,
+        leaving,
+        going_on,
+        idling,
+        failing,
+        failing_parent,
+        translating,
+    )
     invoker = FunctionsInvoker(
         {code.__name__: code for code in flows},
         {"work": lambda _: None, "boom": boom, "held": gate.hold},
@@ -260,6 +281,22 @@ async def test_code_that_is_ahead_of_what_azure_starts_is_told(host: DurableHost
     await host.raise_event(begun, "b")
     explanation = await explained(host, begun, replay=True)
     assert explanation.code is (Code.AHEAD if compat == "azure" else None)
+
+
+@pytest.mark.parametrize("data", [None, "timer"])
+async def test_code_that_waits_for_nothing_is_told(host: DurableHost, data: str | None) -> None:
+    begun = (await host.run("idling", data)).instance_id
+    assert (await host.settled(begun)).status is Status.RUNNING
+    assert (await explained(host, begun, replay=True)).code is Code.NOTHING
+
+
+@pytest.mark.parametrize("name", ["calling", "parent", "waiting", "deadlines"])
+async def test_code_that_waits_for_something_is_not(host: DurableHost, name: str) -> None:
+    host.fail("Counter", error=ConnectionError("killed"))
+    begun = (await host.run(name)).instance_id
+    explanation = await explained(host, begun, replay=True)
+    assert explanation.tasks or (await host.settled(begun)).waits
+    assert explanation.code is None
 
 
 async def test_a_replay_for_an_explanation_changes_nothing(host: DurableHost) -> None:
