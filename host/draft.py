@@ -34,6 +34,7 @@ class Draft:
         self.waits = dict(loaded.instance.waits)
         self.cancelled: list[int] = []
         self._replace_history = False
+        self._left: frozenset[int] = frozenset()
         self._created: list[Event] = []
         self._activities: list[Activity] = []
         self._timers: list[Timer] = []
@@ -151,7 +152,11 @@ class Draft:
         self._replace_history = True
         self.waits = {}
         self._messages.append(Message(old.instance_id, started(self.instance, self.at), self.instance.execution_id))
-        self._messages.extend(Message(old.instance_id, event) for event in unread)
+        raised = self.intake.raised
+        if all(id(event) in raised for event in unread):  # they keep their place before what has come since
+            self._left = frozenset(raised[id(event)] for event in unread)
+        else:
+            self._messages.extend(Message(old.instance_id, event) for event in unread)
         return self
 
     def _end(self, status: Status, output: str | None, failure: Failure | None, number: int) -> Draft:
@@ -174,7 +179,7 @@ class Draft:
             ),
             append=() if self._replace_history else self.written,
             replace_history=self._replace_history,
-            consumed=tuple(self.intake.consumed),
+            consumed=tuple(seq for seq in self.intake.consumed if seq not in self._left),
             ended_activities=tuple(self.intake.activities),
             ended_timers=(*self.intake.timers, *self.cancelled),
             activities=tuple(self._activities),

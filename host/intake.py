@@ -31,6 +31,8 @@ class Intake:
     """What was before."""
     events: list[Event] = field(default_factory=list)
     consumed: list[int] = field(default_factory=list)
+    raised: dict[int, int] = field(default_factory=dict)
+    """Of each external event by its ``id()``, the ``seq`` of its message."""
     activities: list[ActivityKey] = field(default_factory=list)
     timers: list[int] = field(default_factory=list)
     unused: list[Finished] = field(default_factory=list)
@@ -131,6 +133,8 @@ def _take(candidate: _Candidate, openings: _Openings, intake: Intake) -> None:
             intake.activities.append(finished.key)
     if event is not None:
         intake.events.append(event)
+        if event.kind is EventKind.EVENT_RAISED:
+            intake.raised[id(event)] = intake.consumed[-1]
 
 
 class _Openings:

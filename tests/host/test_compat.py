@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator, Generator
@@ -352,6 +353,30 @@ async def test_an_event_that_beats_a_timer_before_continue_as_new(
         ended = await host.settled(case.instance_id)
     assert ended.output == ("[1, 2, 3]" if compat == "fixed" else "[1, 1, 1]")
     assert caplog.text.count("event-again: instance") == (0 if compat == "fixed" else 2)
+
+
+async def test_events_keep_their_order_over_continue_as_new(store: Store, compat: Compat) -> None:
+    """One comes while the code continues as new, with another unread."""
+    late: list[asyncio.AbstractEventLoop] = [asyncio.get_running_loop()]
+
+    def takes(context: df.DurableOrchestrationContext) -> Flow:
+        seen = context.get_input() or []
+        seen.append((yield context.wait_for_external_event("item")))
+        if late:
+            posting = durable.hub.raise_event(context.instance_id, "item", "2")
+            asyncio.run_coroutine_threadsafe(posting, late.pop()).result()
+        if len(seen) == 3:
+            return seen
+        context.continue_as_new(seen)
+
+    async with durable_host(FunctionsInvoker({"takes": takes}), store=store, compat=compat) as durable:
+        case = await durable.hub.start("takes")
+        await durable.hub.suspend(case)
+        await durable.settled(case)
+        for item in ("0", "1"):
+            await durable.hub.raise_event(case, "item", item)
+        await durable.hub.resume(case)
+        assert (await durable.settled(case)).output == "[0, 1, 2]"
 
 
 def waiting_between(context: df.DurableOrchestrationContext) -> Flow:
