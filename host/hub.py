@@ -33,7 +33,7 @@ from host.model import (
 from host.options import HubOptions
 from host.rewind import rewind
 from host.starter import Starter
-from host.starts import checked, new_start
+from host.starts import checked, checked_key, new_start
 from host.store import Store
 from host.store.base import EntityTurn, Message
 from host.telemetry import rooted
@@ -192,9 +192,9 @@ class TaskHub:
         raw: bool = False,
         tracestate: str | None = None,
     ) -> None:
-        """``input_text`` and ``raw``: as in ``start``. Raises UnknownFunction."""
+        """``input_text`` and ``raw``: as in ``start``. Raises UnknownFunction, InvalidInstanceId."""
         self._known("entity", name)
-        target = entity_id(name, key)
+        target = entity_id(name, checked_key(key))
         at = self._clock.now()
         await self._store.post(signal(target, operation, input_text, at, traceparent, raw=raw, tracestate=tracestate))
         self._engine.wake(target)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from datetime import datetime
 
-from host.errors import InvalidInstanceId
+from host.errors import InvalidInstanceId, OwnChild
 from host.model import Event, EventKind, InstanceStatus, Parent, Status
 from host.store.base import Message, Start
 
-FORBIDDEN = frozenset("/\\#?")
+_FORBIDDEN = re.compile(r"[/\\#?\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+"""Control characters are those of ``Char.IsControl`` of .NET; half a surrogate pair cannot be stored."""
+OF_ENTITY = "An instance id must not begin with '@': such ids belong to entities."
 LONGEST_ID = 256
 
 
@@ -67,7 +70,23 @@ def checked(instance_id: str) -> str:
     if len(instance_id) > LONGEST_ID:
         raise InvalidInstanceId(f"An instance id must not be longer than {LONGEST_ID} characters.")
     if instance_id.startswith("@"):
-        raise InvalidInstanceId("An instance id must not begin with '@': such ids belong to entities.")
-    if not instance_id.isprintable() or not FORBIDDEN.isdisjoint(instance_id):
+        raise InvalidInstanceId(OF_ENTITY)
+    if _FORBIDDEN.search(instance_id):
         raise InvalidInstanceId("An instance id must not contain '/', '\\', '#', '?' or control characters.")
     return instance_id
+
+
+def checked_key(key: str) -> str:
+    """The key of an entity that a client signals. Raises InvalidInstanceId by the rules of the Durable extension."""
+    if _FORBIDDEN.search(key):
+        raise InvalidInstanceId("The key of an entity must not contain '/', '\\', '#', '?' or control characters.")
+    return key
+
+
+def check_child(child: str, parent: InstanceStatus) -> None:
+    """An id that an orchestration chose for a sub-orchestration. Raises InvalidInstanceId, OwnChild as Azure does."""
+    if child.startswith("@"):
+        raise InvalidInstanceId(OF_ENTITY)
+    relatives = [parent.instance_id, *([parent.parent.instance] if parent.parent else [])]
+    if child.lower() in (each.lower() for each in relatives):
+        raise OwnChild(child)

@@ -102,6 +102,17 @@ async def test_start_refuses_an_unknown_function_and_names_the_known(host: Durab
         await host.hub.start("nope")
 
 
+@pytest.mark.parametrize("instance_id", ["a b", "a\u00a0b", "1\u200b@"])
+async def test_start_takes_an_id_that_azure_takes(host: DurableHost, instance_id: str) -> None:
+    assert (await host.run("calls", instance_id=instance_id)).instance_id == instance_id
+
+
+@pytest.mark.parametrize("key", ["a/b", "a\\b", "a#", "a?", "a\n", "\x9f"])
+async def test_a_signal_refuses_a_key_that_azure_forbids(host: DurableHost, key: str) -> None:
+    with pytest.raises(InvalidInstanceId, match="key"):
+        await host.hub.signal_entity("counter", key, "add", "1")
+
+
 @pytest.mark.parametrize("instance_id", ["", "@x", "a/b", "a\\b", "a#", "a?", "a\n", "x" * 257])
 async def test_start_refuses_an_id_that_azure_forbids(host: DurableHost, instance_id: str) -> None:
     with pytest.raises(InvalidInstanceId):
