@@ -11,11 +11,11 @@ from datetime import datetime
 from host.actions import AskEntity, CallActivity, CallChild, CreateTimer, Leaf
 from host.ask import Question
 from host.cancellations import noted
-from host.entities import entity_id, split
+from host.entities import ENTITY, entity_id, split
 from host.intake import Intake
 from host.model import Event, EventKind, Failure, InstanceStatus, Parent, Status
 from host.options import HubOptions
-from host.starts import new_start, started
+from host.starts import OF_ENTITY, new_start, started
 from host.store.base import Activity, ActivityKey, Loaded, Message, Start, Timer, Turn
 
 
@@ -105,12 +105,18 @@ class Draft:
         version = options.default_version if leaf.version is None else leaf.version
         self._create(EventKind.CHILD_CREATED, number, name=leaf.name, version=version, instance=child, text=leaf.input)
         me = Parent(self.instance.instance_id, self.instance.execution_id, self.instance.name, number)
-        taken = Event(kind=EventKind.CHILD_FAILED, at=self.at, task=number, text=f"Instance '{child}' already runs.")
-        refusal = Message(me.instance, taken, me.execution) if options.compat == "fixed" else None
+        if child.startswith(ENTITY):
+            self._messages.append(self._refusal(me, OF_ENTITY))
+            return
+        refusal = self._refusal(me, f"Instance '{child}' already runs.") if options.compat == "fixed" else None
         trace, state = self.instance.traceparent, self.instance.tracestate
         self._starts.append(
             new_start(leaf.name, leaf.input, child, version, self.at, trace, me, refusal, tracestate=state)
         )
+
+    def _refusal(self, parent: Parent, why: str) -> Message:
+        failed = Event(kind=EventKind.CHILD_FAILED, at=self.at, task=parent.task, text=why)
+        return Message(parent.instance, failed, parent.execution)
 
     def _create(self, kind: EventKind, number: int, **fields: object) -> None:
         self._created.append(Event(kind=kind, at=self.at, id=number, **fields))  # type: ignore[arg-type]

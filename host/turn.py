@@ -13,8 +13,8 @@ from host.ask import Answer, Asker
 from host.clock import Clock
 from host.defects import DefectLog, contradicted, event_again
 from host.determinism import contradictions
-from host.draft import Draft
-from host.errors import HubError, OwnChild, SessionLost, UnknownFunction
+from host.draft import Draft, too_long
+from host.errors import HubError, SessionLost, UnknownFunction
 from host.intake import Finished, Intake, deliverable, gather
 from host.invocation import Invoker, Kind
 from host.model import EventKind, InstanceStatus
@@ -22,6 +22,7 @@ from host.options import HubOptions
 from host.past import Past
 from host.position import Position
 from host.residents import Residents
+from host.starts import check_child
 from host.store.base import Activity, Loaded, Store, Timer, Turn
 from host.versions import mismatch
 
@@ -172,9 +173,8 @@ class Turns:
                 self._require("activity", name)
             case CallChild(name=name, instance=child):
                 self._require("orchestrator", name)
-                taken = (instance.instance_id, instance.parent and instance.parent.instance)
-                if child is not None and child in taken and not self._fixed:  # under ``fixed`` the call fails alone
-                    raise OwnChild(child)
+                if child is not None and not self._fixed:  # under ``fixed`` the call fails alone
+                    check_child(child, instance)
             case AskEntity(entity=entity):
                 self._require("entity", entity[1:].partition("@")[0])
 

@@ -206,6 +206,7 @@ SCRIPTS: Sequence[tuple[Function, Any, Sequence[Move]]] = [
     (test_compat.failing_all, None, [("never", 1)]),
     (test_compat.retry_beside_failure, None, [("advance", HOUR)]),
     (test_compat.own_child, None, []),
+    (test_compat.child_called, "@hello@k", []),
     (test_compat.fails_later, None, [("advance", HOUR)]),
     (test_compat.retry_beside_a_timer, None, [("advance", HOUR)]),
     (test_compat.rounds, None, [("sold", n) for n in range(3)]),

@@ -101,6 +101,13 @@ def own_child(context: df.DurableOrchestrationContext) -> Flow:
         return "refused"
 
 
+def child_called(context: df.DurableOrchestrationContext) -> Flow:
+    try:
+        return (yield context.call_sub_orchestrator("parallel_waits", None, context.get_input()))
+    except Exception as error:
+        return str(error).strip()
+
+
 def fails_later(context: df.DurableOrchestrationContext) -> Flow:
     yield context.create_timer(context.current_utc_datetime + timedelta(minutes=1))
     raise ValueError
@@ -119,6 +126,7 @@ async def host(store: Store, compat: Compat) -> AsyncIterator[DurableHost]:
         retry_beside_failure,
         fails_later,
         own_child,
+        child_called,
     )
     invoker = FunctionsInvoker({code.__name__: code for code in flows}, {"hello": _hello, "boom": _boom})
     async with durable_host(invoker, store=store, compat=compat) as host:
@@ -237,6 +245,19 @@ async def test_a_child_cannot_have_the_id_of_its_parent(host: DurableHost, compa
     else:
         assert ended.status is Status.FAILED
         assert "A sub-orchestration cannot have the id of its parent ('both')." in (ended.output or "")
+
+
+async def test_azure_compares_the_ids_of_parent_and_child_in_any_case(host: DurableHost, compat: Compat) -> None:
+    begun = await host.run("child_called", "BOTH", instance_id="both")
+    assert begun.status is (Status.RUNNING if compat == "fixed" else Status.FAILED)
+
+
+async def test_a_child_cannot_have_the_id_of_an_entity(host: DurableHost, compat: Compat) -> None:
+    ended = await host.run("child_called", "@hello@k")
+    words = "An instance id must not begin with '@': such ids belong to entities."
+    assert words in (ended.output or "")
+    assert ended.status is (Status.COMPLETED if compat == "fixed" else Status.FAILED)
+    assert await host.hub.status("@hello@k") is None
 
 
 async def test_events_at_continue_as_new(host: DurableHost, compat: Compat, caplog: pytest.LogCaptureFixture) -> None:
