@@ -137,13 +137,13 @@ class TaskHub:
             self._engine.wake(woken)
 
     async def restart(self, instance_id: str, new_id: bool = True) -> str:
-        """Start again with the same name and input; returns the id. Raises UnknownInstance, AlreadyRunning."""
+        """Start again with the same name and input, in this host's version; returns the id. Raises as ``start``."""
         old = await self._required(instance_id)
         declared = self._known("orchestrator", old.name)
         key = uuid.uuid4().hex if new_id else instance_id
         raw = any(event.raw for event in await self._store.history(instance_id))
-        at, trace, state = self._clock.now(), old.traceparent, old.tracestate
-        start = new_start(declared, old.input, key, old.version, at, trace, raw=raw, tracestate=state)
+        version, at = self.options.default_version, self._clock.now()
+        start = new_start(declared, old.input, key, version, at, old.traceparent, raw=raw, tracestate=old.tracestate)
         await self._starter.start(start, again=True)
         return key
 

@@ -290,6 +290,15 @@ async def test_restart_repeats_name_and_input(host: DurableHost) -> None:
         await host.hub.restart("nobody")
 
 
+async def test_a_restart_takes_the_version_of_the_host_as_on_azure(store: Store) -> None:
+    async with durable_host(_invoker(), store=store, options=HubOptions(default_version="1.0")) as host:
+        await host.run("calls", instance_id="i")
+    async with durable_host(_invoker(), store=store, options=HubOptions(default_version="2.0")) as host:
+        for new_id in (True, False):
+            again = await host.settled(await host.hub.restart("i", new_id))
+            assert json.loads(again.output or "") == ["one", "two", "2.0"]
+
+
 async def test_purge_wants_the_end(host: DurableHost) -> None:
     await host.run("waits", instance_id="open")
     await host.run("calls", instance_id="done")
