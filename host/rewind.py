@@ -13,10 +13,11 @@ and so does a call that a retry saved (``RewindTests`` of the framework take all
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 from datetime import datetime
 
+from host.cancellations import noted, numbers
 from host.errors import NotFinished, UnknownInstance, WrongState
 from host.model import Event, EventKind, Failure, Parent, Status
 from host.numbering import request_id
@@ -105,12 +106,13 @@ def _cut(history: Sequence[Event], failure: Failure | None) -> int:
 
 
 def _kept(history: Sequence[Event], cut: int, rewound: Mapping[int, Loaded]) -> list[Event]:
-    """All but the end, failures from ``cut`` on, and tasks that have not ended or were made later."""
+    """All but the end, failures from ``cut`` on, and tasks made later or not ended (or cancelled) before it."""
     before = [event for event in history[:cut] if event.kind in CREATED]
     raised = {event.name for event in history if event.kind is EventKind.EVENT_RAISED}
     ended = {event.task for event in history[:cut] if event.kind in ENDED} | rewound.keys()
     ended |= {event.task for event in history[cut:] if event.kind in ENDED - FAILED}
     ended |= {event.id for event in before if event.signal or event.request in raised}
+    ended |= {number for event in history[:cut] for number in _cancelled(event)}
     tasks = ended & {event.id for event in before}
     unheard = {event.request for event in history if event.kind is EventKind.EVENT_SENT and event.id not in tasks}
 
@@ -123,7 +125,18 @@ def _kept(history: Sequence[Event], cut: int, rewound: Mapping[int, Loaded]) -> 
             return event.name not in unheard
         return event.kind is not EventKind.EXECUTION_COMPLETED
 
-    return [event for place, event in enumerate(history) if stays(place, event)]
+    return [_noting(event, tasks) for place, event in enumerate(history) if stays(place, event)]
+
+
+def _cancelled(event: Event) -> tuple[int, ...]:
+    return numbers(event) if event.kind is EventKind.TURN_COMPLETED else ()
+
+
+def _noting(event: Event, tasks: Set[int]) -> Event:
+    """Of the end of a turn: without timers that are gone, whose numbers others may get."""
+    if not (cancelled := _cancelled(event)):
+        return event
+    return replace(event, text=noted(number for number in cancelled if number in tasks))
 
 
 def _renamed(history: Sequence[Event], execution: str, parent: Parent | None) -> list[Event]:

@@ -12,7 +12,7 @@ import azure.durable_functions as df
 import pytest
 
 from host.errors import NotFinished, UnknownInstance, WrongState
-from host.model import Parent, Status
+from host.model import EventKind, Parent, Status
 from host.options import Compat
 from host.store import Store
 from host.testing import DurableHost, FunctionsInvoker, durable_host
@@ -81,6 +81,20 @@ def cleans_up(context: df.DurableOrchestrationContext) -> Flow:
         raise
 
 
+def decides(context: df.DurableOrchestrationContext) -> Flow:
+    try:
+        yield context.call_activity("work", "x")
+    except Exception:
+        nap = context.create_timer(context.current_utc_datetime + timedelta(days=9))
+        yield context.task_any([nap, context.wait_for_external_event("stop")])
+        nap.cancel()
+        raise
+    limit = context.create_timer(context.current_utc_datetime + timedelta(days=1))
+    yield context.task_any([limit, context.wait_for_external_event("go")])
+    limit.cancel()
+    yield context.wait_for_external_event("end")
+
+
 def wraps(context: df.DurableOrchestrationContext) -> Flow:
     try:
         return (yield context.task_all([context.call_activity(name, "x") for name in ("work", "echo", "notify")]))
@@ -100,7 +114,7 @@ def counter(context: df.DurableEntityContext) -> None:
 
 @pytest.fixture
 async def host(store: Store, compat: Compat) -> AsyncIterator[DurableHost]:
-    others = (retries, retries_children, catches, cleans_up, wraps)
+    others = (retries, retries_children, catches, cleans_up, decides, wraps)
     flows = {code.__name__: code for code in (calls, parent, middle, waits, asks, *others)}
     activities = {"echo": echo, "notify": echo, "work": echo}
     invoker = FunctionsInvoker(flows, activities, {"counter": counter})
@@ -227,6 +241,20 @@ async def test_what_the_code_did_about_the_failure_is_taken_out(host: DurableHos
     assert entity.state == "4"
     kinds = [event["EventType"] for event in await host.hub.history("i")]
     assert not {14, 15}.intersection(kinds), "nothing of the entity is left"
+
+
+async def test_a_timer_with_the_number_of_one_that_was_undone_is_cancelled_for_good(
+    host: DurableHost, store: Store
+) -> None:
+    host.fail("work")
+    await host.run("decides", instance_id="i")
+    assert (await host.raise_event("i", "stop")).status is Status.FAILED
+    await host.hub.rewind("i")
+    await host.settled("i")
+    await host.raise_event("i", "go")
+    assert (await store.waiting("i")).timers == ()
+    await host.advance(days=10)
+    assert EventKind.TIMER_FIRED not in [event["EventType"] for event in await host.hub.history("i")]
 
 
 async def test_failures_that_the_code_tells_in_other_words_are_undone(host: DurableHost) -> None:
