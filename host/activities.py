@@ -44,7 +44,7 @@ class Activities:
         with self._invoker.telemetry.durable_span(_invocation(activity, HTTP_ACTIVITY)) as traceparent:
             state = {"tracestate": activity.tracestate} if activity.tracestate else {}
             trace = {"traceparent": traceparent} | state
-            return await self._http.run(activity.input or "{}", activity.key.instance, trace)
+            return await self._http.run(activity.input or "{}", activity.key, trace)
 
     def _declared(self, name: str) -> str:
         known = self._invoker.known("activity")

@@ -53,13 +53,13 @@ class Engine:
         self._work = Work()
         self._turns = Turns(store, invoker, clock, options)
         self._entities = Entities(store, invoker, clock, options)
-        self._http = HttpActivity(clock, options, self._work)
-        self._activities = Activities(invoker, self._http, clock)
         self._turn_lane: Lane[str] = Lane(self._turn, options.limit(options.max_orchestrators), self._work)
         self._entity_lane: Lane[str] = Lane(self._entity, options.limit(options.max_entities), self._work)
         self._activity_lane: Lane[Activity] = Lane(
             self._activity, options.limit(options.max_activities), self._work, lambda activity: activity.key.instance
         )
+        self._http = HttpActivity(clock, options, self._activity_lane.away, self._is_over)
+        self._activities = Activities(invoker, self._http, clock)
         self._alarm: Alarm[str] = Alarm(clock, self.wake)
         self._retries: Alarm[Activity] = Alarm(clock, self._activity_lane.push)
         self._finished: defaultdict[str, list[Finished]] = defaultdict(list)

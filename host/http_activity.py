@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -22,8 +23,8 @@ from host import defects
 from host.clock import Clock
 from host.http_content import decoded
 from host.invocation import FunctionFailed
-from host.lanes import Work
 from host.options import HubOptions
+from host.store.base import ActivityKey
 
 TIMEOUT = aiohttp.ClientTimeout(total=100)
 LONGEST_PAUSE = 365 * 86400
@@ -54,25 +55,33 @@ class _Answer:
 class HttpActivity:
     """Sends requests; under ``fixed`` it follows a 202 to its end, which SDK 1.x does not (#380)."""
 
-    def __init__(self, clock: Clock, options: HubOptions, work: Work) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        options: HubOptions,
+        away: Callable[[], AbstractContextManager[None]],
+        over: Callable[[ActivityKey], Awaitable[bool]],
+    ) -> None:
+        """``away``: lasts as long as one waits for its next poll. ``over``: whether nobody waits for its end."""
         self._clock = clock
         self._fixed = options.compat == "fixed"
         self._poll = timedelta(milliseconds=options.http_poll_ms)
-        self._work = work
+        self._away = away
+        self._over = over
         self._session: aiohttp.ClientSession | None = None
         self._sleepers: set[asyncio.Task[None]] = set()
 
-    async def run(self, request_text: str, instance_id: str, trace: Mapping[str, str]) -> str:
+    async def run(self, request_text: str, key: ActivityKey, trace: Mapping[str, str]) -> str:
         """The response as JSON text: ``{"statusCode", "headers", "content"}``. Raises FunctionFailed without one.
 
-        A header that came several times is a list. ``instance_id``: whose request it is. ``trace``: headers of its W3C
-        trace context, for a request that has none of its own.
+        A header that came several times is a list. ``trace``: headers of the request's W3C trace context, for one that
+        has none of its own.
         """
         request: dict[str, Any] = json.loads(request_text)
         if request.get("tokenSource"):
             raise FunctionFailed("NotSupported", "Managed identity tokens are not available to the embedded host.")
         try:
-            answer = await self._follow(request, instance_id, trace)
+            answer = await self._follow(request, key, trace)
         except (aiohttp.ClientError, TimeoutError) as error:
             raise FunctionFailed(type(error).__name__, "The request got no response.") from error
         except (ValueError, TypeError) as error:
@@ -91,18 +100,20 @@ class HttpActivity:
             await self._session.close()
             self._session = None
 
-    async def _follow(self, request: Mapping[str, Any], instance_id: str, trace: Mapping[str, str]) -> _Answer:
+    async def _follow(self, request: Mapping[str, Any], key: ActivityKey, trace: Mapping[str, str]) -> _Answer:
         headers = CIMultiDict(_pairs(request.get("headers") or {}))
         if "traceparent" not in headers:
             headers.update(trace)
         answer = await self._send(request["method"], URL(request["uri"]), headers, request.get("content"))
         if answer.unfinished and not self._fixed:
-            defects.unpolled(instance_id)
+            defects.unpolled(key.instance)
             return answer
         headers.popall("x-functions-key", None)
         headers.popall("Content-Type", None)
         while answer.unfinished:
             await self._pause(answer.headers.get("Retry-After"))
+            if await self._over(key):
+                raise FunctionFailed("Abandoned", "Nobody waits for the answer any more.")
             where = answer.url.join(URL(answer.headers["Location"]))
             if where.origin() != answer.url.origin():
                 headers = CIMultiDict((name, value) for name, value in headers.items() if name.lower() not in OF_SENDER)
@@ -129,11 +140,10 @@ class HttpActivity:
         now = self._clock.now()
         sleeper = asyncio.create_task(self._clock.sleep_until(now + _delay(retry_after, now, self._poll)))
         self._sleepers.add(sleeper)
-        self._work.end()  # whoever moves a virtual clock shall not wait for this
         try:
-            await asyncio.wait([sleeper])
+            with self._away():  # nobody waits for this: neither other activities nor whoever moves a virtual clock
+                await asyncio.wait([sleeper])
         finally:
-            self._work.begin()
             self._sleepers.discard(sleeper)
         if sleeper.cancelled():
             raise ConnectionAbortedError("The host stops; the request is repeated when it starts again.")

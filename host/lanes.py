@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Iterator
+from contextlib import contextmanager
 from typing import Generic, TypeVar
 
 log = logging.getLogger(__name__)
@@ -69,7 +70,10 @@ class FairQueue(Generic[K]):
 
 
 class Lane(Generic[K]):
-    """Runs ``work(key)``: at most ``limit`` keys at once, each key by itself, in the order of a ``FairQueue``."""
+    """Runs ``work(key)``: at most ``limit`` keys at once, each key by itself, in the order of a ``FairQueue``.
+
+    Whoever comes back from ``away`` does not wait for a place: for that long there may be more.
+    """
 
     def __init__(
         self,
@@ -85,6 +89,7 @@ class Lane(Generic[K]):
         self._waiting: set[K] = set()
         """Those in the queue, and those that enter it when their present run ends."""
         self._running: dict[K, asyncio.Task[None]] = {}
+        self._away = 0
         self._open = True
 
     def push(self, key: K) -> None:
@@ -101,6 +106,18 @@ class Lane(Generic[K]):
         """Whether the key is worked on or waits for it."""
         return key in self._running or key in self._waiting
 
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """While it lasts, one of the running waits for what is outside: its place is free, and it is no work."""
+        self._away += 1
+        self._busy.end()
+        self._fill()
+        try:
+            yield
+        finally:
+            self._busy.begin()
+            self._away -= 1
+
     async def drain(self, *, finish: bool) -> None:
         """Take nothing more and return when running work, and with ``finish`` queued work too, has ended."""
         self._open = False
@@ -113,7 +130,7 @@ class Lane(Generic[K]):
             await asyncio.wait(self._running.values())
 
     def _fill(self) -> None:
-        while self._queue and len(self._running) < self._limit:
+        while self._queue and len(self._running) - self._away < self._limit:
             key = self._queue.pop()
             self._waiting.discard(key)
             self._running[key] = asyncio.get_running_loop().create_task(self._run(key))

@@ -135,6 +135,10 @@ async def outcome(
     raise AssertionError("The instance did not end.")
 
 
+def calls(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
+    return (yield context.call_activity("echo", "x"))
+
+
 def later(script: Script, after: str | None, location: str = "/next") -> web.Response:
     return web.Response(status=202, headers={"location": location} | ({"Retry-After": after} if after else {}))
 
@@ -159,6 +163,31 @@ async def test_pauses_between_polls(after: str | None, pause: int) -> None:
     assert json.loads(status.output or "")["content"] == "end"
     assert [path for _, path, _ in script.seen] == ["/a/b", "/next"], "a location may be relative"
     assert pause - 2 <= script.pauses[0] <= pause + 2
+
+
+async def test_a_pause_between_polls_holds_no_place() -> None:
+    options = HubOptions(compat="fixed", max_activities=1)
+    functions = FunctionsInvoker({"fetch": fetch, "calls": calls}, {"echo": lambda text: str(text)})
+    async with scripted() as script, durable_host(functions, clock=script.clock, options=options) as host:
+        script.answers.extend([later(script, "3600"), web.Response(text="end")])
+        assert (await host.run("fetch", {"url": script.origin}, "slow")).status is Status.RUNNING
+        async with asyncio.timeout(10):
+            assert (await host.run("calls")).status is Status.COMPLETED
+        await host.advance(hours=1)
+        assert (await host.settled("slow")).status is Status.COMPLETED
+
+
+async def test_what_nobody_waits_for_is_polled_no_more() -> None:
+    functions = FunctionsInvoker({"fetch": fetch})
+    async with scripted() as script, durable_host(functions, clock=script.clock, compat="fixed") as host:
+        script.answers.extend(later(script, "60") for _ in range(3))
+        assert (await host.run("fetch", {"url": script.origin}, "i")).status is Status.RUNNING
+        await host.advance(minutes=1)
+        assert len(script.seen) == 2
+        await host.hub.terminate("i")
+        assert (await host.settled("i")).status is Status.TERMINATED
+        await host.advance(minutes=5)
+    assert len(script.seen) == 2
 
 
 async def test_another_server_gets_no_credentials_when_polled() -> None:
