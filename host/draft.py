@@ -201,3 +201,11 @@ def child_ended(child: InstanceStatus, parent: Parent, at: datetime) -> Event:
         return Event(kind=EventKind.CHILD_COMPLETED, at=at, task=parent.task, text=child.output)
     reason = json.loads(child.output or "null")
     return Event(kind=EventKind.CHILD_FAILED, at=at, task=parent.task, text=reason, failure=child.failure)
+
+
+def too_long(text: str, limit: int) -> bool:
+    """Whether a JSON text has more than ``limit`` bytes of UTF-16 as .NET writes it: no spaces, letters as they are."""
+    if 2 * len(text) <= limit:
+        return False
+    written = json.dumps(json.loads(text), ensure_ascii=False, separators=(",", ":"))
+    return len(written.encode("utf-16-le", "surrogatepass")) > limit

@@ -128,7 +128,7 @@ class Turns:
         """Turn a decision into what is written."""
         decision, position = answer.decision, answer.position
         status = decision.custom_status
-        if status is not None and len(status.encode("utf-16-le")) > self._options.max_custom_status:
+        if status is not None and too_long(status, self._options.max_custom_status):
             return draft.failed(f"The custom status is over {self._options.max_custom_status} bytes of UTF-16.")
         if position.next_id > self._options.max_actions:
             return draft.failed(
