@@ -31,7 +31,7 @@ from host.model import (
     Status,
 )
 from host.options import HubOptions
-from host.rewind import rewind
+from host.rewind import Rewinder
 from host.starter import Starter
 from host.starts import checked, checked_key, new_start
 from host.store import Store
@@ -55,6 +55,7 @@ class TaskHub:
         self._clock = clock
         self._engine = Engine(store, invoker, clock, self.options)
         self._starter = Starter(store, self._engine, clock, self.options)
+        self._rewinder = Rewinder(store, self._engine, clock)
         self.explainer = Explainer(store, invoker, self._engine, self.options)
         self._stopped = asyncio.Event()
 
@@ -133,8 +134,7 @@ class TaskHub:
 
     async def rewind(self, instance_id: str, reason: str | None = None) -> None:
         """Run a failed instance again from its last good step. Raises UnknownInstance, NotFinished, WrongState."""
-        for woken in await rewind(self._store, instance_id, reason, self._clock.now()):
-            self._engine.wake(woken)
+        await self._rewinder.rewind(instance_id, reason)
 
     async def restart(self, instance_id: str, new_id: bool = True) -> str:
         """Start again with the same name and input, in this host's version; returns the id. Raises as ``start``."""

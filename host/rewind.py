@@ -12,12 +12,16 @@ and so does a call that a retry saved (``RewindTests`` of the framework take all
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 from datetime import datetime
 
 from host.cancellations import noted, numbers
+from host.clock import Clock
+from host.draft import child_ended
+from host.engine import Engine
 from host.errors import NotFinished, UnknownInstance, WrongState
 from host.model import Event, EventKind, Failure, Parent, Status
 from host.numbering import request_id
@@ -29,8 +33,8 @@ HOST_ERROR = "HostError"
 _CALLS = frozenset({EventKind.TASK_SCHEDULED, EventKind.CHILD_CREATED})
 
 
-async def rewind(store: Store, instance_id: str, reason: str | None, now: datetime) -> frozenset[str]:
-    """Rewind an instance and its failed children in one transaction. Returns whom to wake."""
+async def _rewind(store: Store, instance_id: str, reason: str | None, now: datetime) -> frozenset[str]:
+    """In one transaction. Returns whom to wake."""
     loaded = await store.load(instance_id, now)
     if loaded is None:
         raise UnknownInstance(instance_id)
@@ -43,6 +47,22 @@ async def rewind(store: Store, instance_id: str, reason: str | None, now: dateti
     return frozenset(turn.instance.instance_id for turn in turns)
 
 
+class Rewinder:
+    """Rewinds instances of one hub, one after another: two rewinds at once would each start what failed."""
+
+    def __init__(self, store: Store, engine: Engine, clock: Clock) -> None:
+        self._store = store
+        self._engine = engine
+        self._clock = clock
+        self._one = asyncio.Lock()
+
+    async def rewind(self, instance_id: str, reason: str | None) -> None:
+        """Rewind an instance and its failed children. Raises UnknownInstance, NotFinished, WrongState."""
+        async with self._one:
+            for woken in await _rewind(self._store, instance_id, reason, self._clock.now()):
+                self._engine.wake(woken)
+
+
 class _Rewinding:
     def __init__(self, store: Store, reason: str | None, now: datetime) -> None:
         self._store = store
@@ -53,11 +73,14 @@ class _Rewinding:
         """Of an instance, whose parent is now ``parent``, and of its failed children."""
         execution = uuid.uuid4().hex
         cut = _cut(loaded.history, loaded.instance.failure)
-        children = await self._failed_children(loaded.history, cut)
-        turns = list[Turn]()
+        children = await self._children(loaded, cut)
+        turns, results = list[Turn](), list[Event]()
         for number, child in children.items():
             me = Parent(loaded.instance.instance_id, execution, loaded.instance.name, number)
-            turns.extend(await self.turns(child, me))
+            if child.instance.status is Status.FAILED:
+                turns.extend(await self.turns(child, me))
+            else:
+                results.append(child_ended(child.instance, me, self._now))
         instance = replace(
             loaded.instance,
             execution_id=execution,
@@ -70,19 +93,32 @@ class _Rewinding:
         )
         kept = _renamed(_kept(loaded.history, cut, children), execution, parent)
         again = Event(kind=EventKind.REWOUND, at=self._now, text=self._reason)
-        message = Message(instance.instance_id, again, execution)
-        return [Turn(instance=instance, append=tuple(kept), replace_history=True, messages=(message,)), *turns]
+        messages = tuple(Message(instance.instance_id, event, execution) for event in (again, *results))
+        return [Turn(instance=instance, append=tuple(kept), replace_history=True, messages=messages), *turns]
 
-    async def _failed_children(self, history: Sequence[Event], cut: int) -> Mapping[int, Loaded]:
-        """By number. One that is gone, or was terminated, is not among them: the replay starts it anew."""
-        failed = {event.task for event in history[cut:] if event.kind is EventKind.CHILD_FAILED}
-        created = [event for event in history[:cut] if event.kind is EventKind.CHILD_CREATED and event.id in failed]
+    async def _children(self, parent: Loaded, cut: int) -> Mapping[int, Loaded]:
+        """By number, those that have failed, and those that have completed since: it was not there to hear of it.
+
+        One that is gone, or was terminated, is not among them: the replay starts it anew. Raises NotFinished if one
+        still runs: its end is for the old execution.
+        """
+        history = parent.history
+        told = {event.task for event in history if event.kind in ENDED - FAILED}
+        told |= {event.task for event in history[:cut] if event.kind in FAILED}
+        created = [event for event in history[:cut] if event.kind is EventKind.CHILD_CREATED and event.id not in told]
         loaded = {event.id: await self._store.load(event.instance or "", self._now) for event in created}
-        return {
-            number: child
-            for number, child in loaded.items()
-            if child is not None and child.instance.status is Status.FAILED
-        }
+        return {number: child for number, child in loaded.items() if child is not None and _stays(child, parent)}
+
+
+def _stays(child: Loaded, parent: Loaded) -> bool:
+    status, whose = child.instance.status, child.instance.parent
+    if status in (Status.FAILED, Status.TERMINATED):
+        return status is Status.FAILED
+    if whose is None or whose.execution != parent.instance.execution_id:
+        return False
+    if not status.ended:
+        raise NotFinished(child.instance.instance_id, status)
+    return True
 
 
 def _cut(history: Sequence[Event], failure: Failure | None) -> int:

@@ -14,8 +14,8 @@ from host.cli.api import Api, Refused
 from host.model import EventKind
 from host.settings import StartupError
 
-_NOT_FAILED = frozenset({410, 412})
-"""Answers to a rewind of an instance that has ended otherwise, or has not ended."""
+_ENDED_OTHERWISE = 410
+"""Answer to a rewind of an instance that has ended, but not failed; it says nothing else."""
 NOTHING_DELETED = 404
 """Answer to a purge by filter that no instance fits."""
 _KIND_NAMES = {int(kind): kind.name.lower().replace("_", " ") for kind in EventKind}
@@ -97,7 +97,7 @@ def rewind(options: argparse.Namespace) -> int:
     try:
         Api(options.data).manage("POST", f"{place}/rewind", reason=options.reason)
     except Refused as refused:
-        if refused.status not in _NOT_FAILED:
+        if refused.status != _ENDED_OTHERWISE:
             raise
         raise StartupError("The instance has not failed: only a failed one can be rewound.") from None
     print(f"{options.id} is told to run again.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Generator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import azure.durable_functions as df
@@ -15,6 +15,8 @@ from host.errors import NotFinished, UnknownInstance, WrongState
 from host.model import EventKind, Parent, Status
 from host.options import Compat
 from host.store import Store
+from host.store.base import Loaded
+from host.store.memory import MemoryStore
 from host.testing import DurableHost, FunctionsInvoker, durable_host
 
 Flow = Generator[Any, Any, Any]
@@ -265,6 +267,75 @@ async def test_failures_that_the_code_tells_in_other_words_are_undone(host: Dura
     await host.hub.rewind("i")
     assert json.loads((await host.settled("i")).output or "") == ["x"] * 3
     assert sorted(call.name for call in host.invoker.calls if call.kind == "activity") == ["notify", "work"]
+
+
+async def test_the_parent_of_a_child_that_was_rewound_alone_gets_its_result(host: DurableHost) -> None:
+    host.fail("echo")
+    assert (await host.run("parent", instance_id="i")).status is Status.FAILED
+    host.fail("echo", error=ConnectionError())
+    await host.hub.rewind("the-child")
+    assert (await host.settled("the-child")).status is Status.RUNNING
+    with pytest.raises(NotFinished, match="the-child"):
+        await host.hub.rewind("i")
+    assert (await host.settled("i")).status is Status.FAILED
+    await host.advance(minutes=1)
+    assert (await host.settled("the-child")).status is Status.COMPLETED
+    await host.hub.rewind("i")
+    assert json.loads((await host.settled("i")).output or "") == ["one", "two"]
+    assert said(host) == ["one", "one", "one", "two"]
+
+
+async def test_a_child_that_outlives_its_parent_is_not_run_again(store: Store, compat: Compat) -> None:
+    broken = [True]
+
+    def outlived(context: df.DurableOrchestrationContext) -> Flow:
+        child = context.call_sub_orchestrator("waits", None, "the-child")
+        yield context.task_any([child, context.wait_for_external_event("hurry")])
+        yield context.call_activity("nope" if broken else "echo", "x")
+        return (yield child)
+
+    functions = FunctionsInvoker({"outlived": outlived, "waits": waits}, {"echo": echo})
+    async with durable_host(functions, store=store, compat=compat) as host:
+        await host.run("outlived", instance_id="i")
+        assert (await host.raise_event("i", "hurry")).status is Status.FAILED, "at once: the app has no such activity"
+        broken.clear()
+        with pytest.raises(NotFinished, match="the-child"):
+            await host.hub.rewind("i")
+        await host.raise_event("the-child", "go", "late")
+        await host.hub.rewind("i")
+        assert (await host.settled("i")).output == '"late"'
+        assert sorted(said(host)) == ["late", "x"]
+
+
+class Slow(MemoryStore):
+    """Gives out the instance ``i`` late to the first who asks once it is told so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate: asyncio.Event | None = None
+
+    async def load(self, instance_id: str, now: datetime, *, history: bool = True) -> Loaded | None:
+        loaded = await super().load(instance_id, now, history=history)
+        if self.gate is not None and instance_id == "i":
+            gate, self.gate = self.gate, None
+            await gate.wait()
+        return loaded
+
+
+async def test_of_two_rewinds_at_once_one_is_too_late(compat: Compat) -> None:
+    store, gate = Slow(), asyncio.Event()
+    flows = {code.__name__: code for code in (parent, middle, calls)}
+    async with durable_host(FunctionsInvoker(flows, {"echo": echo}), store=store, compat=compat) as host:
+        host.fail("echo")
+        assert (await host.run("parent", instance_id="i")).status is Status.FAILED
+        store.gate = gate
+        both = [asyncio.create_task(host.hub.rewind("i")) for _ in range(2)]
+        for _ in range(20):
+            await asyncio.sleep(0)
+        gate.set()
+        refused = [error for error in await asyncio.gather(*both, return_exceptions=True) if error is not None]
+        assert json.loads((await host.settled("i")).output or "") == ["one", "two"]
+        assert [type(error) for error in refused] == [NotFinished]
 
 
 async def test_it_needs_an_end(host: DurableHost) -> None:

@@ -219,6 +219,9 @@ def test_a_failure_is_told_and_rewound(host: Process, capsys: pytest.CaptureFixt
     assert "canary-value" not in shown
     assert main(["rewind", "done", *data]) == 2
     assert "only a failed one can be rewound" in capsys.readouterr().err
+    host.post("/api/start/Approval?id=open", 1)
+    assert main(["rewind", "open", *data]) == 2
+    assert "terminate it first or wait for its end" in capsys.readouterr().err
     assert main(["rewind", "nobody", *data]) == 2
     assert "There is no such instance." in capsys.readouterr().err
 
