@@ -10,13 +10,7 @@ from typing import Any
 from host.clock import Clock
 from host.engine import Engine
 from host.entities import ENTITY, entity_id, signal
-from host.errors import (
-    AlreadyFinished,
-    NotFinished,
-    UnknownFunction,
-    UnknownInstance,
-    WrongState,
-)
+from host.errors import AlreadyFinished, NotFinished, UnknownFunction, UnknownInstance, WrongState
 from host.explain import Explainer
 from host.invocation import Invoker, Kind
 from host.model import (

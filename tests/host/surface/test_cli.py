@@ -163,8 +163,6 @@ def test_verbs(
     assert "canary-value" not in shown
 
     assert main(["export", "a-1", "--to", str(tmp_path / "a.json"), *data]) == 0
-    assert main(["export", "a-1", "--to", str(tmp_path / "no" / "a.json"), *data]) == 2
-    assert "a.json cannot be written: No such file or directory." in capsys.readouterr().err
     recording = json.loads((tmp_path / "a.json").read_text())
     assert recording["name"] == "Approval"
     assert main(["export", "a-1", "--to", str(tmp_path), *data]) == 2
