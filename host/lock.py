@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from host import forks
 from host.keys import read_private_json
 from host.settings import StartupError
 
@@ -32,11 +33,13 @@ def hold(data: Path) -> Iterator[None]:
     except BlockingIOError:
         os.close(descriptor)
         raise StartupError(f"Another host uses the directory {data}: stop it, or name another with --data.") from None
+    forks.keep(descriptor)
     try:
         os.ftruncate(descriptor, 0)
         yield
     finally:
         os.ftruncate(descriptor, 0)
+        forks.drop(descriptor)
         os.close(descriptor)
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from host import forks
 from host.app import AppIndex
 from host.client_binding import PRIVATE, PUBLIC, ClientBinding
 from host.deliveries import Deliveries
@@ -108,6 +109,7 @@ def listen(app: AppIndex, options: ServerOptions) -> Listener:
         StartupError: The port is taken.
     """
     opened = _open(options)
+    forks.keep(opened)
     binding = ClientBinding(
         origin=_origin(options.address, opened.getsockname()[1]),
         hub=app.host_json.durable.hub_name,

@@ -13,7 +13,7 @@ import socket
 from pathlib import Path
 from typing import Any
 
-from host import frames, garbage, logs, telemetry
+from host import forks, frames, garbage, logs, telemetry
 from host.app import AppIndex, load_app
 from host.call import call_from_json, outcome_to_json
 from host.executor import Executor
@@ -58,6 +58,7 @@ def main() -> None:
     parser.add_argument("--spans")
     options = parser.parse_args()
     # The pipe ends it. A service manager tells all processes at once to stop: what the host drains shall end here.
+    forks.handle(signal.SIGTERM)
     signal.signal(signal.SIGTERM, lambda *_: None)  # not SIG_IGN, which programs that functions start would inherit
     logs.set_up(options.log_format, options.log_level)
     spans = telemetry.set_up(options.spans)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from host import garbage, lock, logs, telemetry
+from host import forks, garbage, lock, logs, telemetry
 from host.app import AppIndex, load_app
 from host.clock import Clock, SystemClock, VirtualClock
 from host.deliveries import Deliveries
@@ -38,6 +38,7 @@ CHECKPOINTS = "eventhubs.sqlite"
 STORE = "hub.sqlite"
 CLOCK = "clock.json"
 CONNECTIONS = 65_536
+STOPPING = (signal.SIGTERM, signal.SIGINT)
 ENVIRONMENT = "AZURE_FUNCTIONS_ENVIRONMENT"
 """Set as Core Tools does, so that an app can tell where it runs."""
 
@@ -115,7 +116,8 @@ async def _serve(
     spans: Telemetry,
 ) -> int:
     stopping = asyncio.Event()
-    for each in (signal.SIGTERM, signal.SIGINT):
+    forks.handle(*STOPPING)
+    for each in STOPPING:
         asyncio.get_running_loop().add_signal_handler(each, stopping.set)
     server_options = _server_options(options, app, data, people)
     listener = listen(app, server_options)
@@ -150,7 +152,7 @@ async def _serve(
 
 async def _stop(host: _Host, seconds: float) -> None:
     """Drain; what then still runs is cut: its result is not stored, so the next start runs it again."""
-    for each in (signal.SIGTERM, signal.SIGINT):
+    for each in STOPPING:
         asyncio.get_running_loop().add_signal_handler(each, os._exit, 130)
     try:
         await asyncio.wait_for(host.close(), seconds)

@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from host import forks
 from host.model import EntityPage, EntityQuery, EntityStatus, Event, InstanceQuery, InstanceStatus, Page, Status
 from host.store import sqlite_reads as reads
 from host.store import sqlite_writes as writes
@@ -65,6 +66,7 @@ class SqliteStore:
 
     async def open(self) -> None:
         self._lock, last = await asyncio.to_thread(_prepare, self._path, self._connect)
+        forks.keep(self._lock)
         self._order = itertools.count(last + 1)
         self._writer = Writer(self._writing, self._live.clear)
         self._reader = Reader(self._reading)
@@ -75,6 +77,7 @@ class SqliteStore:
         await self._healing.stop()
         await self._writer.close()
         await self._reader.close()
+        forks.drop(self._lock)
         os.close(self._lock)
 
     async def _write(self, job: Callable[[Connection], T], done: Callable[[T], None] = lambda _: None) -> T:

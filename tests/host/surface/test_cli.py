@@ -440,6 +440,65 @@ def test_what_an_app_sets_up_for_its_log_is_kept(
     assert ("root: imported" in process.output) is ("called, warning" in shown)
 
 
+FORKING = """
+import os, time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+import azure.functions as func
+
+app = func.FunctionApp(http_auth_level="ANONYMOUS")
+workers = ProcessPoolExecutor(1, get_context("fork"))
+
+@app.route(route="ended")
+def ended(req: func.HttpRequest) -> str:
+    child = get_context("fork").Process(target=time.sleep, args=(600,))
+    child.start()
+    child.terminate()
+    child.join(5)
+    if child.exitcode is None:
+        child.kill()
+    return str(child.exitcode)
+
+@app.route(route="worker")
+def worker(req: func.HttpRequest) -> str:
+    return str(workers.submit(os.getpid).result())
+"""
+
+
+@pytest.fixture
+def forking(tmp_path: Path) -> Path:
+    """An app whose functions fork."""
+    (tmp_path / "host.json").write_text('{"version": "2.0"}')
+    (tmp_path / "function_app.py").write_text(FORKING)
+    return tmp_path
+
+
+def get(url: str) -> str:
+    with urllib.request.urlopen(url, timeout=STOP) as response:
+        return str(response.read().decode())
+
+
+@pytest.mark.parametrize("isolate", [(), ("--isolate",)])
+def test_what_ends_a_child_of_a_function_ends_no_host(forking: Path, isolate: tuple[str, ...]) -> None:
+    process = Process(forking / "data", *isolate, app=forking)
+    for _ in range(2):
+        assert get(f"{process.origin}/api/ended") == str(-signal.SIGTERM)
+    assert process.stop() == 0
+
+
+def test_a_child_of_a_function_that_outlives_the_host_holds_nothing_of_it(forking: Path) -> None:
+    first = Process(forking / "data", app=forking)
+    child = int(get(f"{first.origin}/api/worker"))
+    first.process.kill()
+    first.process.wait(WAIT)
+    try:
+        port = first.origin.rpartition(":")[2]
+        assert Process(forking / "data", "--port", port, app=forking).stop() == 0
+    finally:
+        os.kill(child, signal.SIGKILL)
+        first.process.communicate(timeout=WAIT)
+
+
 def test_threads_of_the_app_do_not_hold_the_stop(tmp_path: Path) -> None:
     (tmp_path / "host.json").write_text('{"version": "2.0"}')
     (tmp_path / "function_app.py").write_text(
