@@ -5,9 +5,9 @@ https://learn.microsoft.com/azure/azure-functions/configure-monitoring#configure
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from host.section import Section
 
@@ -27,11 +27,6 @@ class LogLevelSection(Section):
     """``logging.logLevel``."""
 
     default: LogLevel = "information"
-
-    @field_validator("default", mode="before")
-    @classmethod
-    def _lower(cls, level: Any) -> Any:
-        return level.lower() if isinstance(level, str) else level
 
 
 class LoggingSection(Section):

@@ -1,8 +1,11 @@
-"""A section of host.json: its keys are matched in any case, as .NET does, and those that are not known are let be."""
+"""A section of host.json: its keys are matched in any case, as .NET does, and those that are not known are let be.
+
+So are the words of which a value has to be one.
+"""
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic.fields import FieldInfo
@@ -22,7 +25,7 @@ class Section(BaseModel):
         names = {name.lower(): name for name in fields}
         written = {names.get(str(key).lower(), key): value for key, value in document.items()}
         return {
-            name: value
+            name: _spelled(value, fields[name]) if name in fields else value
             for name, value in written.items()
             if value is not None or name not in fields or _may_be_null(fields[name])
         }
@@ -30,3 +33,10 @@ class Section(BaseModel):
 
 def _may_be_null(field: FieldInfo) -> bool:
     return type(None) in get_args(field.annotation)
+
+
+def _spelled(value: Any, field: FieldInfo) -> Any:
+    """The word of the field's that a text is in any case; anything else stays."""
+    if get_origin(field.annotation) is not Literal or not isinstance(value, str):
+        return value
+    return next((word for word in get_args(field.annotation) if word.lower() == value.lower()), value)

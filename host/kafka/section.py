@@ -6,9 +6,9 @@ https://learn.microsoft.com/azure/azure-functions/functions-bindings-kafka#hostj
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import ConfigDict, Field, field_validator
+from pydantic import ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from host.section import Section
@@ -62,11 +62,6 @@ class KafkaSection(Section):
     queued_max_messages_kbytes: int | None = Field(None, ge=1)
     statistics_interval: int | None = Field(None, alias="statisticsIntervalMs", ge=0)
     libkafka_debug: str | None = None
-
-    @field_validator("auto_offset_reset", mode="before")
-    @classmethod
-    def _lower(cls, value: Any) -> Any:
-        return value.lower() if isinstance(value, str) else value
 
     def librdkafka(self) -> dict[str, str | int]:
         """Settings of the consumer."""

@@ -58,6 +58,13 @@ def test_every_key_of_the_task_hub_arrives(tmp_path: Path) -> None:
         read_host_json(tmp_path)
 
 
+def test_words_are_matched_in_any_case(tmp_path: Path) -> None:
+    text = """{"version": "2.0", "extensions": {"durableTask": {"versionMatchStrategy": "strict",
+        "versionFailureStrategy": "FAIL", "overridableExistingInstanceStates": "anystate"}}}"""
+    options = HubOptions.from_host_json(read_host_json(write(tmp_path, text)).raw)
+    assert (options.version_match, options.version_failure, options.any_state) == ("Strict", "Fail", True)
+
+
 def test_app_settings_override_host_json(tmp_path: Path) -> None:
     text = '{"version": "2.0", "extensions": {"http": {"routePrefix": "v1"}, "durableTask": {"hubName": "H"}}}'
     environ = {
