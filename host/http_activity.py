@@ -70,6 +70,7 @@ class HttpActivity:
         self._over = over
         self._session: aiohttp.ClientSession | None = None
         self._sleepers: set[asyncio.Task[None]] = set()
+        self._stopping = False
 
     async def run(self, request_text: str, key: ActivityKey, trace: Mapping[str, str]) -> str:
         """The response as JSON text: ``{"statusCode", "headers", "content"}``. Raises FunctionFailed without one.
@@ -90,7 +91,8 @@ class HttpActivity:
         return json.dumps({"statusCode": answer.status, "headers": headers, "content": answer.content})
 
     def break_off(self) -> None:
-        """Have requests that wait for their next poll end as not run to their end."""
+        """Have requests that wait for their next poll, now or later, end as not run to their end."""
+        self._stopping = True
         for sleeper in self._sleepers:
             sleeper.cancel()
 
@@ -140,6 +142,8 @@ class HttpActivity:
         now = self._clock.now()
         sleeper = asyncio.create_task(self._clock.sleep_until(now + _delay(retry_after, now, self._poll)))
         self._sleepers.add(sleeper)
+        if self._stopping:
+            sleeper.cancel()
         try:
             with self._away():  # nobody waits for this: neither other activities nor whoever moves a virtual clock
                 await asyncio.wait([sleeper])

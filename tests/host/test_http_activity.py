@@ -88,9 +88,14 @@ class Script:
         self.seen: list[tuple[datetime, str, dict[str, str]]] = []
         self.clock = VirtualClock()
         self.origin = ""
+        self.asked = asyncio.Event()
+        self.may = asyncio.Event()
+        self.may.set()
 
     async def answer(self, request: web.Request) -> web.Response:
         self.seen.append((self.clock.now(), request.path, dict(request.headers)))
+        self.asked.set()
+        await self.may.wait()
         return self.answers.pop(0)
 
     @property
@@ -175,6 +180,19 @@ async def test_a_pause_between_polls_holds_no_place() -> None:
             assert (await host.run("calls")).status is Status.COMPLETED
         await host.advance(hours=1)
         assert (await host.settled("slow")).status is Status.COMPLETED
+
+
+async def test_a_202_that_comes_while_the_host_stops_does_not_hold_it_up() -> None:
+    async with scripted() as script, durable_host(FunctionsInvoker({"fetch": fetch}), compat="fixed") as host:
+        script.answers.append(later(script, "3600"))
+        script.may.clear()
+        await host.hub.start("fetch", json.dumps({"url": script.origin}))
+        await script.asked.wait()
+        stopping = asyncio.create_task(host.hub.drain())
+        await asyncio.sleep(0)
+        script.may.set()
+        async with asyncio.timeout(10):
+            await stopping
 
 
 async def test_what_nobody_waits_for_is_polled_no_more() -> None:
