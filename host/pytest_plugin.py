@@ -75,7 +75,7 @@ class SyncHost:
         self,
         name: str,
         times: int = 1,
-        error: Exception | None = None,
+        error: Exception | type[Exception] | None = None,
         *,
         attempt: int | None = None,
         instance: str | None = None,

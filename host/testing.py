@@ -51,19 +51,20 @@ class DurableHost:
         self,
         name: str,
         times: int = 1,
-        error: Exception | None = None,
+        error: Exception | type[Exception] | None = None,
         *,
         attempt: int | None = None,
         instance: str | None = None,
     ) -> None:
-        """Have the next ``times`` calls of a function raise ``error``.
+        """Have the next ``times`` calls of a function raise ``error``, of which a class will do.
 
         ``attempt``: only calls that are that attempt at an activity: 1 is the first, the retry options make the others
         (a timer of the code's own and the same call after it count too). ``instance``: only calls for that instance.
         A ConnectionError stands for a worker that died: the engine runs the function again, as the same attempt.
         ValueError: ``attempt`` is below 1, or ``name`` is no activity.
         """
-        self.invoker.fail(name, times, error or RuntimeError("injected"), attempt, instance)
+        raised = error() if isinstance(error, type) else error or RuntimeError("injected")
+        self.invoker.fail(name, times, raised, attempt, instance)
 
     async def settled(self, instance_id: str) -> InstanceStatus:
         """Status of an instance when nothing more happens by itself."""

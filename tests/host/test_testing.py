@@ -137,6 +137,16 @@ async def test_a_failure_can_be_injected_for_a_while() -> None:
         assert (await host.run("greeting")).status is Status.COMPLETED
 
 
+async def test_what_is_raised_may_be_a_class() -> None:
+    async with durable_host(_app()) as host:
+        host.fail("say", error=LookupError)
+        assert "failed:  LookupError: " in ((await host.run("greeting")).output or "")
+        host.fail("say", error=ConnectionError)
+        assert (await host.run("greeting", instance_id="i")).status is Status.RUNNING, "a worker that died"
+        await host.advance(minutes=1)
+        assert (await host.settled("i")).status is Status.COMPLETED
+
+
 async def test_a_failure_can_be_injected_by_any_name_of_a_function() -> None:
     async with durable_host(_app()) as host:
         host.fail("say_hello")
