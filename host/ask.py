@@ -80,6 +80,8 @@ class Asker:
         self._replays = Replays(invoker, options)
         self._verify = options.sessions == "verify"
         self._living = options.sessions != "cold" and invoker.in_process and _sdk_fits()
+        if self._verify and not invoker.in_process:
+            log.warning("With --isolate every turn is a replay: --sessions verify has no living code to compare")
         self._cold: set[str] = set()
         self._trials = Trials(options.session_trial if options.sessions == "resident" else 0)
 

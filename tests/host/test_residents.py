@@ -199,6 +199,14 @@ async def test_with_another_sdk_every_turn_replays(caplog: pytest.LogCaptureFixt
     assert "This SDK has no Task:TaskBase.parent: every turn replays its whole history" in caplog.text
 
 
+async def test_verify_tells_where_no_code_lives(caplog: pytest.LogCaptureFixture) -> None:
+    functions = invoker(waiting)
+    functions.in_process = False
+    async with durable_host(functions, options=HubOptions(sessions="verify")) as host:
+        assert (await host.run("waiting")).status is Status.RUNNING
+    assert "--sessions verify has no living code to compare" in caplog.text
+
+
 async def test_verify_tells_of_code_that_is_not_deterministic(caplog: pytest.LogCaptureFixture) -> None:
     runs: list[str] = []
 
