@@ -17,6 +17,7 @@ import azure.durable_functions as df
 from azure.functions.decorators.function_app import FunctionBuilder
 
 from host import codec_v1 as codec
+from host import sdk
 from host.actions import AskEntity, CallActivity, CallChild, CreateTimer, Leaf
 from host.determinism import described, matches, named_leaf
 from host.invocation import FunctionFailed
@@ -70,6 +71,7 @@ def replay(recorded: Mapping[str, Any], orchestrator: Callable[..., Any]) -> lis
         raise ValueError(f"The recording has format {recorded.get('format')}; this host reads {FORMAT}.")
     events = [unwire(event) for event in recorded["history"]]
     handle = _handle(orchestrator)
+    sdk.read_instants_fast()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the SDK warns of events that came before their wait
         return _first(recorded, handle, events)

@@ -20,6 +20,7 @@ from typing import Any
 
 import azure.functions as func
 
+from host import sdk
 from host.clock import Clock, VirtualClock
 from host.faults import FaultyInvoker
 from host.hub import TaskHub
@@ -104,6 +105,7 @@ async def durable_host(
     # once to give types. Where a test run makes errors of warnings, these would break the function under test.
     warnings.filterwarnings("ignore", message="Potential duplicate Task completion")
     warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"azure\.")
+    sdk.read_instants_fast()
     inner = FunctionsInvoker.of_app(app) if isinstance(app, func.FunctionRegister) else app
     store = MemoryStore() if store is None else store
     invoker = FaultyInvoker(inner, store)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from datetime import datetime
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import azure.durable_functions as df
 import dateutil.parser  # type: ignore[import-untyped]
 import pytest
 from azure.durable_functions.models.TaskOrchestrationExecutor import TaskOrchestrationExecutor
@@ -19,6 +20,9 @@ from hypothesis import strategies as st
 from host import sdk
 from host.app import load_app
 from host.model import Event, EventKind
+from host.options import HubOptions
+from host.recording import replay
+from host.testing import FunctionsInvoker, durable_host
 from host.wire_v1 import basic, instant, wire
 
 EVENTS: Any = import_module("azure.durable_functions.models.history.HistoryEvent")
@@ -146,6 +150,21 @@ def test_a_loaded_app_reads_instants_fast(tmp_path: Path, monkeypatch: pytest.Mo
     spy.texts.clear()
     read("2026-01-05T09:00:00.000000Z")
     assert spy.texts == []
+
+
+def waits(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
+    yield context.wait_for_external_event("go")
+
+
+async def test_tests_and_replays_of_recordings_read_instants_fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    spy = Spy()
+    monkeypatch.setattr(EVENTS, "dt_parse", spy)
+    options = HubOptions(sessions="cold")
+    async with durable_host(FunctionsInvoker({"waits": waits}), options=options) as host:
+        recording = await host.record((await host.run("waits")).instance_id)
+    monkeypatch.setattr(EVENTS, "dt_parse", spy)
+    assert replay(recording, waits) == []
+    assert set(spy.texts) == {"1970-01-01T00:00:00Z"}, "asked for its time zone alone"
 
 
 # --- names of a resident session
