@@ -8,7 +8,9 @@ import logging
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from contextvars import copy_context
+from functools import partial
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import azure.durable_functions as df
@@ -17,13 +19,21 @@ from azure.functions import durable_functions as converters
 from azure.functions import meta
 
 from host.call import Call
+from host.errors import HubError
 from host.functions import BindingError, describe
 from host.functions import Function as Described
 from host.invocation import FunctionFailed, Invocation, Kind
 from host.runner import ended_by_host, run_async, run_sync, text_of
 from host.telemetry import Telemetry
+from host.threads import Threads
 
 log = logging.getLogger("host.testing_functions")
+
+T = TypeVar("T")
+PATIENCE = 60.0
+"""Seconds that a turn may compute."""
+_THREADS = Threads[str]("test")
+"""Python waits for none of them at its end."""
 
 Function = Callable[..., Any]
 _TRIGGERS: dict[str, Kind] = {
@@ -93,7 +103,32 @@ class FunctionsInvoker:
         if inspect.iscoroutinefunction(function):
             with _failures(invocation):
                 return _encoded(await function(_decoded(invocation)))
-        return await asyncio.to_thread(_run, function, invocation)
+        work = partial(_run, function, invocation)
+        return await (_start(work) if invocation.kind == "activity" else _turn(work, invocation))
+
+
+class Loops(HubError):
+    """An orchestrator or entity does not come back from its turn."""
+
+    def __init__(self, turn: str) -> None:
+        super().__init__(f"{turn} computes for over {PATIENCE:g} s and holds a thread that only the end of Python ends")
+
+
+def _start(work: Callable[[], T]) -> asyncio.Future[T]:
+    return _THREADS.start(partial(copy_context().run, work))
+
+
+async def _turn(work: Callable[[], str], invocation: Invocation) -> str:
+    """Raises Loops, also where an earlier turn of the instance still computes."""
+    turn, loop = f"{invocation.name} ({invocation.instance_id})", asyncio.get_running_loop()
+    if any(label == turn and job.get_loop() is loop for job, label in _THREADS.hanging.items()):
+        raise Loops(turn)
+    job = _start(work)
+    await asyncio.wait({job}, timeout=PATIENCE)
+    if not job.done():
+        _THREADS.give_up(job, turn)
+        raise Loops(turn)
+    return job.result()
 
 
 async def _run_described(function: Described, invocation: Invocation) -> str:
@@ -107,7 +142,7 @@ async def _run_described(function: Described, invocation: Invocation) -> str:
         tracestate=invocation.tracestate,
         instance_id=invocation.instance_id,
     )
-    outcome = await (run_async(function, call) if function.is_async else asyncio.to_thread(run_sync, function, call))
+    outcome = await (run_async(function, call) if function.is_async else _start(partial(run_sync, function, call)))
     return str(outcome.answer)
 
 

@@ -8,12 +8,14 @@ from collections import Counter
 from collections.abc import Callable, Generator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import azure.durable_functions as df
 import azure.functions as func
 import pytest
 
+from host import testing_functions
 from host.clock import SystemClock, VirtualClock
 from host.errors import UnknownFunction
 from host.model import EventKind, Status
@@ -95,6 +97,28 @@ async def test_functions_of_an_app_are_bound_as_in_the_host(caplog: pytest.LogCa
     (reason,) = [event["Reason"] for event in history if event["EventType"] == EventKind.TASK_FAILED]
     assert "durable client needs a port" in reason
     assert "keep is not served" in caplog.text
+
+
+@pytest.mark.timeout(60)
+async def test_a_turn_that_loops_for_ever_is_told_and_ends_the_test(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(testing_functions, "PATIENCE", 0.5)
+    test_over, turns = Event(), list[int]()
+
+    def spin(context: df.DurableOrchestrationContext) -> Flow:
+        yield context.call_activity("say", "you")
+        turns.append(1)
+        while not test_over.wait(0.01):
+            pass
+
+    async with durable_host(FunctionsInvoker({"spin": spin}, {"say": lambda _: 1})) as host:
+        begun = await host.run("spin", instance_id="s")
+        await host.advance(minutes=5)
+        assert (await host.settled("s")).status is begun.status is Status.RUNNING
+        assert "spin (s) computes for over 0.5 s" in caplog.text
+    assert turns == [1], "not again beside the one that goes on"
+    test_over.set()
 
 
 @pytest.mark.timeout(60)
