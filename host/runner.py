@@ -39,7 +39,7 @@ def run_sync(function: Function, call: Call) -> Outcome:
     Raises:
         FunctionFailed: The function, or the binding of its parameters, raised.
     """
-    with _failures(function), _trace(call):
+    with failures(of_orchestration=function.kind is Kind.ORCHESTRATION), _trace(call):
         this_thread.invocation_id = call.invocation_id
         if call.run is not None:
             call.run(function.call)
@@ -54,7 +54,7 @@ async def run_async(function: Function, call: Call) -> Outcome:
     Raises:
         FunctionFailed: The function, or the binding of its parameters, raised.
     """
-    with _failures(function), _trace(call):
+    with failures(of_orchestration=function.kind is Kind.ORCHESTRATION), _trace(call):
         this_thread.invocation_id = call.invocation_id
         arguments, outs = _bind(function, call)
         return _outcome(function, await function.call(**arguments), outs)
@@ -75,15 +75,18 @@ def _trace(call: Call) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _failures(function: Function) -> Iterator[None]:
-    """Also of what is no ``Exception``: it would end the loop or the task of others, and nobody would hear of it."""
+def failures(*, of_orchestration: bool) -> Iterator[None]:
+    """What a function raises becomes ``FunctionFailed``.
+
+    Also what is no ``Exception``: it would end the loop or the task of others, and nobody would hear of it.
+    """
     try:
         yield
     except BaseException as error:
         if ended_by_host(error):
             raise
         # The SDK wraps what an orchestrator raised; its cause is what a reader looks for.
-        cause = error.__cause__ if function.kind is Kind.ORCHESTRATION and error.__cause__ is not None else error
+        cause = error.__cause__ if of_orchestration and error.__cause__ is not None else error
         raise FunctionFailed(type(cause).__name__, text_of(error), frames(cause)) from error
 
 

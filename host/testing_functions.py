@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-import traceback
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from contextvars import copy_context
 from functools import partial
 from typing import Any, TypeVar
@@ -23,7 +21,7 @@ from host.errors import HubError
 from host.functions import BindingError, describe
 from host.functions import Function as Described
 from host.invocation import FunctionFailed, Invocation, Kind
-from host.runner import ended_by_host, run_async, run_sync, text_of
+from host.runner import failures, run_async, run_sync
 from host.telemetry import Telemetry
 from host.threads import Threads
 
@@ -101,7 +99,7 @@ class FunctionsInvoker:
             return await _run_described(described, invocation)
         function = self._functions[invocation.kind][invocation.name]
         if inspect.iscoroutinefunction(function):
-            with _failures(invocation):
+            with failures(of_orchestration=invocation.kind == "orchestrator"):
                 return _encoded(await function(_decoded(invocation)))
         work = partial(_run, function, invocation)
         return await (_start(work) if invocation.kind == "activity" else _turn(work, invocation))
@@ -148,7 +146,7 @@ async def _run_described(function: Described, invocation: Invocation) -> str:
 
 def _run(function: Function, invocation: Invocation) -> str:
     """In a thread, of which a future takes no StopIteration: what the function raises is caught here."""
-    with _failures(invocation):
+    with failures(of_orchestration=invocation.kind == "orchestrator"):
         if invocation.run is not None:
             invocation.run(function)
             return "null"
@@ -165,19 +163,4 @@ def _encoded(result: Any) -> str:
     return str(converters.ActivityTriggerConverter.encode(result, expected_type=None).value)
 
 
-@contextmanager
-def _failures(invocation: Invocation) -> Iterator[None]:
-    try:
-        yield
-    except BaseException as error:
-        if ended_by_host(error):
-            raise
-        cause = error.__cause__ if invocation.kind == "orchestrator" and error.__cause__ else error
-        raise FunctionFailed(type(cause).__name__, text_of(error), _frames(cause)) from error
-
-
 _OF_APPS: WeakKeyDictionary[func.FunctionRegister, FunctionsInvoker] = WeakKeyDictionary()
-
-
-def _frames(error: BaseException) -> tuple[str, ...]:
-    return tuple(f"{frame.filename}:{frame.lineno}:{frame.name}" for frame in traceback.extract_tb(error.__traceback__))

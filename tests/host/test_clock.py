@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -42,48 +43,36 @@ async def test_a_sleeper_that_sleeps_again_wakes_within_the_same_advance() -> No
     task.cancel()
 
 
-async def test_time_stands_still_until_what_was_woken_is_done() -> None:
-    clock = VirtualClock(START)
+async def _works_at(clock: VirtualClock, spans: Sequence[timedelta], seen: list[datetime]) -> None:
+    """Works for a moment at each of some times; the clock waits for that."""
     idle = asyncio.Event()
     idle.set()
-    seen: list[datetime] = []
-
-    async def work() -> None:
-        await clock.sleep_until(START + timedelta(hours=1))
-        idle.clear()
-        await asyncio.sleep(0.05)
-        seen.append(clock.now())
-        idle.set()
 
     async def settled() -> None:
         await idle.wait()
 
     clock.settle_with(settled)
-    task = asyncio.create_task(work())
+    for span in spans:
+        await clock.sleep_until(START + span)
+        idle.clear()
+        await asyncio.sleep(0.05)
+        seen.append(clock.now())
+        idle.set()
+
+
+async def test_time_stands_still_until_what_was_woken_is_done() -> None:
+    clock, seen = VirtualClock(START), list[datetime]()
+    task = asyncio.create_task(_works_at(clock, [timedelta(hours=1)], seen))
+    await asyncio.sleep(0)
     await clock.advance(days=1)
     assert seen == [START + timedelta(hours=1)]
     await task
 
 
 async def test_one_advance_comes_after_another() -> None:
-    clock = VirtualClock(START)
-    idle = asyncio.Event()
-    idle.set()
-    seen: list[datetime] = []
-
-    async def work() -> None:
-        for day in (1, 2):
-            await clock.sleep_until(START + timedelta(days=day))
-            idle.clear()
-            await asyncio.sleep(0.05)
-            seen.append(clock.now())
-            idle.set()
-
-    async def settled() -> None:
-        await idle.wait()
-
-    clock.settle_with(settled)
-    task = asyncio.create_task(work())
+    clock, seen = VirtualClock(START), list[datetime]()
+    task = asyncio.create_task(_works_at(clock, [timedelta(days=1), timedelta(days=2)], seen))
+    await asyncio.sleep(0)
     await asyncio.gather(clock.advance(days=1), clock.advance(days=1))
     assert seen == [START + timedelta(days=1), START + timedelta(days=2)]
     assert clock.now() == START + timedelta(days=2)
